@@ -1,0 +1,197 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Read from top to bottom, this file is the architecture: programs on top, then shells (which do I/O),
+// adapters (Redis, protobuf), the core (values only: no I/O, no clock, no randomness of its own), and C.
+// A target sees only what it lists, and lists only what lies below it.
+
+/// `PUSHRING_STRICT=1` (set by `scripts/test`) turns warnings into errors. It is not the default, so that a
+/// newer compiler's new warning does not break the build of somebody who embeds the Sender.
+let strict: [SwiftSetting] =
+  Context.environment["PUSHRING_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : []
+
+let settings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + strict
+
+func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let grpcTransport = Target.Dependency.product(
+  name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// MARK: - Programs
+
+let programs: [Target] = [
+  .executableTarget(
+    name: "pushring",
+    dependencies: [
+      "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
+      "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Routing", "Sessions", "Placement",
+      "HashRing", arguments, logging, metrics, lifecycle, grpcCore, grpcProtobuf, grpcTransport,
+    ],
+    swiftSettings: settings)
+]
+
+// MARK: - Shells: gRPC, NIO, clocks, logging, metrics
+
+let shells: [Target] = [
+  .target(
+    name: "SessionManager",
+    dependencies: [
+      "SessionEdge", "RedisDirectory", "Wire", "Placement", "Sessions", "HashRing",
+      grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle,
+    ],
+    swiftSettings: settings),
+  .target(
+    name: "Sender",
+    dependencies: [
+      "RedisDirectory", "Wire", "Routing", "Placement", "Sessions", "HashRing",
+      grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle,
+    ],
+    swiftSettings: settings),
+  .target(
+    name: "SessionClient",
+    dependencies: ["Wire", "Sessions", grpcCore, grpcProtobuf, grpcTransport, logging],
+    swiftSettings: settings),
+  .target(
+    name: "Administration",
+    dependencies: ["RedisDirectory", "Wire", "Placement", "Sessions", "HashRing", logging],
+    swiftSettings: settings),
+  .target(
+    name: "GRPCSessionEdge",
+    dependencies: ["SessionEdge", grpcCore, grpcTransport, logging],
+    swiftSettings: settings),
+  .target(
+    name: "Observability",
+    dependencies: [
+      logging, metrics, lifecycle, .product(name: "Hummingbird", package: "hummingbird"),
+    ],
+    swiftSettings: settings),
+  .target(
+    name: "Settings",
+    dependencies: [.product(name: "Configuration", package: "swift-configuration")],
+    swiftSettings: settings),
+]
+
+// MARK: - Adapters
+
+let adapters: [Target] = [
+  .target(
+    name: "RedisDirectory",
+    dependencies: ["RedisClient", "Placement", "Sessions", "HashRing", logging],
+    resources: [.embedInCode("Scripts")],
+    swiftSettings: settings),
+  .target(
+    name: "RedisClient",
+    dependencies: [
+      "CHiredis", nio("NIOCore"), nio("NIOPosix"), .product(name: "NIOSSL", package: "swift-nio-ssl"), logging,
+    ],
+    swiftSettings: settings),
+  .target(
+    name: "Wire",
+    dependencies: [protobuf, grpcCore, grpcProtobuf],
+    swiftSettings: settings),
+]
+
+// MARK: - Core: values only
+
+let core: [Target] = [
+  .target(name: "SessionEdge", swiftSettings: settings),
+  .target(name: "Routing", dependencies: ["Placement", "Sessions", "HashRing"], swiftSettings: settings),
+  .target(name: "Sessions", dependencies: ["Placement"], swiftSettings: settings),
+  .target(name: "Placement", dependencies: ["HashRing"], swiftSettings: settings),
+  .target(name: "HashRing", dependencies: ["CXXHash"], swiftSettings: settings),
+]
+
+// MARK: - C libraries of the system
+
+let systemLibraries: [Target] = [
+  .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+  .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+]
+
+// MARK: - Tests
+
+let tests: [Target] = [
+  .target(
+    name: "TestServers",
+    dependencies: [logging],
+    path: "Tests/TestServers",
+    swiftSettings: settings),
+  .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),
+  .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
+  .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
+  .testTarget(name: "RoutingTests", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
+  .testTarget(
+    name: "RedisClientTests",
+    dependencies: ["RedisClient", "TestServers", logging, nio("NIOCore"), nio("NIOPosix")], swiftSettings: settings),
+  .testTarget(
+    name: "RedisDirectoryTests",
+    dependencies: ["RedisDirectory", "RedisClient", "Placement", "Sessions", "TestServers", logging],
+    swiftSettings: settings),
+  .testTarget(
+    name: "SessionEdgeTests",
+    dependencies: ["SessionEdge", "GRPCSessionEdge", grpcCore, grpcTransport, logging],
+    swiftSettings: settings),
+  .testTarget(
+    name: "SessionManagerTests",
+    dependencies: [
+      "SessionManager", "SessionEdge", "GRPCSessionEdge", "RedisDirectory", "RedisClient", "Wire", "Sessions",
+      "Placement", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging,
+    ],
+    swiftSettings: settings),
+  .testTarget(
+    name: "SenderTests",
+    dependencies: [
+      "Sender", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "TestServers", grpcCore,
+      grpcProtobuf, grpcTransport, logging,
+    ],
+    swiftSettings: settings),
+  .testTarget(
+    name: "AdministrationTests",
+    dependencies: ["Administration", "RedisDirectory", "Placement", "Sessions", "HashRing", "TestServers", logging],
+    swiftSettings: settings),
+  .testTarget(
+    name: "ObservabilityTests", dependencies: ["Observability", logging, metrics, lifecycle], swiftSettings: settings),
+  .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: settings),
+  .testTarget(
+    name: "ProgramTests",
+    dependencies: ["TestServers", "pushring", logging],
+    swiftSettings: settings),
+]
+
+let package = Package(
+  name: "pushring",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "pushring", targets: ["pushring"]),
+    .library(name: "PushRingSender", targets: ["Sender"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON", "YAML"]),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: programs + shells + adapters + core + systemLibraries + tests
+)

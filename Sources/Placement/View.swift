@@ -1,0 +1,71 @@
+public import HashRing
+
+/// Names a view: number and digest together, because after a loss of data in Redis a number may be given again.
+public struct ViewStamp: Hashable, Sendable, CustomStringConvertible {
+  public let version: UInt64
+  /// Chained over all earlier views.
+  public let digest: UInt64
+
+  public init(version: UInt64, digest: UInt64) {
+    self.version = version
+    self.digest = digest
+  }
+
+  /// No view at all: what a side that has not seen any carries.
+  public static let none = ViewStamp(version: 0, digest: 0)
+
+  public var description: String { "\(version)/\(String(digest, radix: 16))" }
+}
+
+/// A numbered, immutable list of members and the ring of those that are active.
+public struct View: Hashable, Sendable {
+  public let stamp: ViewStamp
+  /// Ordered by incarnation; members in grace among them, told apart by their state.
+  public let members: [Member]
+  /// The active members by pod id. Of two active processes with one pod id only the larger incarnation is here.
+  public let ring: HashRing
+  private let activeByPodID: [String: Member]
+
+  /// - Throws: `HashRingError` when a member's weight or the number of tokens is out of bounds.
+  public init(stamp: ViewStamp, members: [Member], tokensPerWeight: Int = HashRing.defaultTokensPerWeight)
+    throws(HashRingError)
+  {
+    self.stamp = stamp
+    self.members = members.sorted { $0.incarnation < $1.incarnation }
+    var active: [String: Member] = [:]
+    // In order of incarnation, so that a later process of the same pod id replaces the earlier one.
+    for member in self.members where member.state == .active {
+      active[member.podID] = member
+    }
+    activeByPodID = active
+    ring = try HashRing(
+      members: active.values.map { RingMember(id: $0.podID, weight: $0.description.weight) },
+      tokensPerWeight: tokensPerWeight)
+  }
+
+  /// The first active member at or after the user's hash; nil when no member is active.
+  public func owner(ofUserHash hash: UInt64) -> Member? {
+    ring.owner(of: hash).flatMap { activeByPodID[$0.id] }
+  }
+
+  /// Up to `count` distinct active members, the owner first.
+  public func successors(ofUserHash hash: UInt64, count: Int) -> [Member] {
+    ring.successors(of: hash, count: count).compactMap { activeByPodID[$0.id] }
+  }
+
+  public func member(_ incarnation: Incarnation) -> Member? {
+    members.first { $0.incarnation == incarnation }
+  }
+}
+
+/// The settled and the current view: what every member and Sender goes by.
+public struct Window: Hashable, Sendable {
+  /// The newest view that every member, also those in grace, acknowledged while it was current.
+  public let settled: View
+  public let current: View
+
+  public init(settled: View, current: View) {
+    self.settled = settled
+    self.current = current
+  }
+}

@@ -1,0 +1,41 @@
+/// Why a user or session id was refused; the message says what is allowed.
+public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertible {
+  public let message: String
+
+  public var description: String { message }
+}
+
+/// Whom sessions belong to: 1 to 256 bytes of UTF-8 without control characters.
+public struct UserID: Hashable, Sendable, CustomStringConvertible {
+  public let text: String
+
+  public init(_ text: String) throws(IdentifierError) {
+    self.text = try checkedIdentifier(text, what: "user id")
+  }
+
+  public var description: String { text }
+}
+
+/// Names a device; unique among its user's sessions. 1 to 256 bytes of UTF-8 without control characters.
+public struct SessionID: Hashable, Sendable, CustomStringConvertible {
+  public let text: String
+
+  public init(_ text: String) throws(IdentifierError) {
+    self.text = try checkedIdentifier(text, what: "session id")
+  }
+
+  public var description: String { text }
+}
+
+private func checkedIdentifier(_ text: String, what: String) throws(IdentifierError) -> String {
+  let length = text.utf8.count
+  guard length > 0 else { throw IdentifierError(message: "the \(what) is empty; give 1 to 256 bytes of UTF-8") }
+  guard length <= 256 else {
+    throw IdentifierError(message: "the \(what) has \(length) bytes; at most 256 are allowed")
+  }
+  // C0, DEL and C1.
+  guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }) else {
+    throw IdentifierError(message: "the \(what) has a control character in it; leave control characters out")
+  }
+  return text
+}

@@ -1,1 +1,95 @@
-// stub
+/// The boundary of the server that holds device streams: it knows gRPC calls as bytes, streams and back-pressure, and
+/// nothing of users. `GRPCSessionEdge` is the first implementation; an engine over epoll replaces it later.
+///
+/// A *call* is one gRPC stream: a method path, metadata, whole messages in, whole messages out, a status. The edge
+/// never calls one call's handler from two threads at once, and never blocks on it; the handler must not block.
+
+/// One gRPC call as the application sees it. All methods may be called from any thread and never block.
+public protocol EdgeCall: AnyObject, Sendable {
+  /// Unique within the process.
+  var id: UInt64 { get }
+  /// "host:port" of the client.
+  var peer: String { get }
+  /// Queues one message for writing. The edge itself does not bound the queue: the application does, by
+  /// `bytesWritten`, which the edge reports for every message.
+  func send(_ message: [UInt8])
+  /// Ends the call after the queued messages. Later sends are ignored. Idempotent: the first status counts.
+  func end(_ status: EdgeStatus)
+}
+
+/// What the application does with one call. The edge calls these in order, never two at once.
+public protocol EdgeCallHandler: AnyObject, Sendable {
+  func messageReceived(_ message: [UInt8])
+  /// The client half-closed.
+  func inputEnded()
+  /// `count` message bytes of earlier `send`s were handed to the transport, within its flow control.
+  func bytesWritten(_ count: Int)
+  /// Always called, exactly once and last: after `end` was carried out, the client cancelled, or the connection went.
+  func closed(_ reason: EdgeCloseReason)
+}
+
+public enum EdgeCloseReason: Sendable, Hashable {
+  /// `end` was carried out.
+  case ended
+  case cancelledByClient
+  /// Connection lost or found dead by HTTP/2 PING.
+  case connectionLost(String)
+  case edgeStopped
+}
+
+/// The application's entry.
+public protocol EdgeApplication: Sendable {
+  /// Full method paths that exist, "package.Service/Method"; any other gets UNIMPLEMENTED from the edge.
+  var methods: [String] { get }
+  func callOpened(_ call: any EdgeCall, method: String, metadata: [(String, String)]) -> any EdgeCallHandler
+}
+
+/// A running server.
+public protocol SessionEdge: Sendable {
+  /// Binds, serves, and returns when `stop` completed. Throws when it can't bind; the message says which address and
+  /// why.
+  func run(_ application: any EdgeApplication) async throws
+  /// The bound "host:port" once it listens: port 0 in the configuration becomes the real one. Throws what `run` throws.
+  func address() async throws -> String
+  /// Refuses new connections and calls, and closes what is left when `deadline` has passed.
+  func stop(deadline: Duration) async
+}
+
+/// A gRPC status with trailers; codes as in the gRPC specification.
+public struct EdgeStatus: Sendable, Hashable {
+  public enum Code: Int, Sendable {
+    case ok = 0, cancelled, unknown, invalidArgument, deadlineExceeded, notFound, alreadyExists, permissionDenied
+    case resourceExhausted, failedPrecondition, aborted, outOfRange, unimplemented, internalError, unavailable, dataLoss
+    case unauthenticated
+  }
+  public var code: Code
+  public var message: String
+  /// ASCII trailers.
+  public var trailers: [String: String]
+  public init(_ code: Code, _ message: String = "", trailers: [String: String] = [:]) {
+    self.code = code
+    self.message = message
+    self.trailers = trailers
+  }
+}
+
+public struct EdgeConfiguration: Sendable, Hashable {
+  public var host: String
+  public var port: Int
+  /// HTTP/2 PING after this long without traffic, and close when it isn't answered in `keepAliveTimeout`.
+  public var keepAliveInterval: Duration = .seconds(30)
+  public var keepAliveTimeout: Duration = .seconds(10)
+  /// A larger message from a client ends its call with RESOURCE_EXHAUSTED.
+  public var maximumReceivedMessageBytes: Int = 64 * 1024
+  public init(host: String, port: Int) {
+    self.host = host
+    self.port = port
+  }
+}
+
+/// Could not listen; the message says on what, why, and what to do.
+public struct EdgeError: Error, Sendable, CustomStringConvertible {
+  public let message: String
+  public init(message: String) { self.message = message }
+  public var description: String { message }
+}

@@ -100,7 +100,7 @@ let adapters: [Target] = [
     swiftSettings: settings),
   .target(
     name: "Wire",
-    dependencies: [protobuf, grpcCore, grpcProtobuf],
+    dependencies: ["Placement", "Sessions", protobuf, grpcCore, grpcProtobuf],
     swiftSettings: settings),
 ]
 

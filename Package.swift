@@ -70,7 +70,7 @@ let shells: [Target] = [
     swiftSettings: settings),
   .target(
     name: "GRPCSessionEdge",
-    dependencies: ["SessionEdge", grpcCore, grpcTransport, logging],
+    dependencies: ["SessionEdge", grpcCore, grpcTransport, nio("NIOCore"), logging],
     swiftSettings: settings),
   .target(
     name: "Observability",

@@ -1,0 +1,70 @@
+/// Between the edge's words and grpc-swift's.
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+internal import NIOCore
+internal import SessionEdge
+
+struct BytesSerializer: MessageSerializer {
+  func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
+}
+
+struct BytesDeserializer: MessageDeserializer {
+  func deserialize<Bytes: GRPCContiguousBytes>(_ serializedMessageBytes: Bytes) throws -> [UInt8] {
+    serializedMessageBytes.withUnsafeBytes { Array($0) }
+  }
+}
+
+extension StreamingServerRequest {
+  /// Binary values are given as base 64, as they are on the wire.
+  var textMetadata: [(String, String)] { metadata.map { ($0.key, $0.value.encoded()) } }
+
+  var hasDeadline: Bool { metadata[stringValues: "grpc-timeout"].contains { _ in true } }
+}
+
+extension Metadata {
+  init(trailers: [String: String]) {
+    self.init()
+    for (key, value) in trailers { addString(value, forKey: key) }
+  }
+}
+
+extension RPCError {
+  init(_ status: EdgeStatus) {
+    let code = Status.Code(rawValue: status.code.rawValue).flatMap(RPCError.Code.init) ?? .unknown
+    self.init(code: code, message: status.message, metadata: Metadata(trailers: status.trailers))
+  }
+}
+
+/// "ipv4:127.0.0.1:4711" without the kind.
+func peerAddress(_ remotePeer: String) -> String {
+  for kind in ["ipv4:", "ipv6:"] where remotePeer.hasPrefix(kind) { return String(remotePeer.dropFirst(kind.count)) }
+  return remotePeer
+}
+
+/// A host name is resolved once, at the start.
+func listenAddress(host: String, port: Int) throws -> GRPCNIOTransportCore.SocketAddress {
+  guard (0...65535).contains(port) else {
+    throw EdgeError(message: "cannot listen on \(host):\(port): a port is 0 (any) to 65535")
+  }
+  let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+  do {
+    let address = try NIOCore.SocketAddress.makeAddressResolvingHost(bare, port: port)
+    let literal = address.ipAddress ?? bare
+    return literal.contains(":") ? .ipv6(host: literal, port: port) : .ipv4(host: literal, port: port)
+  } catch {
+    throw EdgeError(
+      message: "cannot listen on \(host):\(port): \(error); give an address of this machine, such as 0.0.0.0")
+  }
+}
+
+func transportConfiguration(_ edge: EdgeConfiguration) -> HTTP2ServerTransport.Posix.Config {
+  .defaults { config in
+    // Above this the library resets the stream without a status; between this and ours, the edge gives one.
+    config.rpc.maxRequestPayloadSize = max(edge.maximumReceivedMessageBytes * 4, 1 << 20)
+    config.connection.keepalive.time = edge.keepAliveInterval
+    config.connection.keepalive.timeout = edge.keepAliveTimeout
+    // Devices behind NATs ping as often as they need to.
+    config.connection.keepalive.clientBehavior.allowWithoutCalls = true
+    config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(1)
+  }
+}

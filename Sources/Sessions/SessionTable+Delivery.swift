@@ -1,0 +1,81 @@
+/// What goes out: messages with an outcome each, other frames, and the account of both in bytes.
+
+/// One session that a message is for, as its record named it.
+public struct DeliveryTarget: Hashable, Sendable {
+  public let session: SessionID
+  /// Delivered to this epoch or a later one.
+  public let epoch: Epoch
+
+  public init(session: SessionID, epoch: Epoch) {
+    self.session = session
+    self.epoch = epoch
+  }
+}
+
+public struct SessionDelivery: Hashable, Sendable {
+  public let session: SessionID
+  public let outcome: Outcome
+  /// `.none` when there is no such session.
+  public let epoch: Epoch
+  /// Set when the message is to be sent on it.
+  public let stream: StreamID?
+}
+
+extension SessionTable {
+  /// Counts the message for each session that takes it; the shell sends it on the streams named.
+  /// - Parameters:
+  ///   - targets: empty for every session of the user.
+  ///   - frameBytes: the size of the encoded frame.
+  public mutating func deliver(to user: UserID, targets: [DeliveryTarget], frameBytes: Int) -> [SessionDelivery] {
+    guard targets.isEmpty else {
+      return targets.map { target in
+        deliver(to: target.session, stream: users[user]?[target.session], from: target.epoch, frameBytes)
+      }
+    }
+    return (users[user] ?? [:]).sorted { $0.value.rawValue < $1.value.rawValue }.map { session, stream in
+      deliver(to: session, stream: stream, from: .none, frameBytes)
+    }
+  }
+
+  private mutating func deliver(
+    to session: SessionID, stream: StreamID?, from epoch: Epoch, _ frameBytes: Int
+  ) -> SessionDelivery {
+    guard let stream, let current = self.epoch(of: stream), current >= epoch else {
+      return SessionDelivery(session: session, outcome: .gone, epoch: .none, stream: nil)
+    }
+    guard frameBytes <= limits.messageBytes else {
+      return SessionDelivery(session: session, outcome: .refused, epoch: current, stream: nil)
+    }
+    guard queue(stream, frameBytes) else {
+      return SessionDelivery(session: session, outcome: .slow, epoch: current, stream: nil)
+    }
+    return SessionDelivery(session: session, outcome: .delivered, epoch: current, stream: stream)
+  }
+
+  /// Counts a frame that answers the client.
+  /// - Returns: false when the client's queue is full: it asks and does not read, so end the stream with `slow`.
+  public mutating func answerQueued(_ stream: StreamID, frameBytes: Int) -> Bool { queue(stream, frameBytes) }
+
+  /// Counts a frame that goes out in any case, few as these are: Welcome, Reconnect.
+  public mutating func noticeQueued(_ stream: StreamID, frameBytes: Int) {
+    guard streams[stream] != nil else { return }
+    streams[stream]?.queuedBytes += frameBytes
+    counts.queuedBytes += frameBytes
+  }
+
+  public mutating func bytesWritten(_ stream: StreamID, _ count: Int) {
+    guard let queued = streams[stream]?.queuedBytes else { return }
+    let written = min(count, queued)
+    streams[stream]?.queuedBytes = queued - written
+    counts.queuedBytes -= written
+  }
+
+  /// A queue that is empty takes any message, so that a limit below a message's size can't shut a session up.
+  private mutating func queue(_ stream: StreamID, _ frameBytes: Int) -> Bool {
+    guard let queued = streams[stream]?.queuedBytes else { return false }
+    guard queued == 0 || queued + frameBytes <= limits.outboundBytes else { return false }
+    streams[stream]?.queuedBytes = queued + frameBytes
+    counts.queuedBytes += frameBytes
+    return true
+  }
+}

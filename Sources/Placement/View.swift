@@ -24,12 +24,16 @@ public struct View: Hashable, Sendable {
   public let members: [Member]
   /// The active members by pod id. Of two active processes with one pod id only the larger incarnation is here.
   public let ring: HashRing
+  /// The largest incarnation that the registry had given when the view was made, of a member or not.
+  public let newest: Incarnation
   private let activeByPodID: [String: Member]
 
   /// - Throws: `HashRingError` when a member's weight or the number of tokens is out of bounds.
-  public init(stamp: ViewStamp, members: [Member], tokensPerWeight: Int = HashRing.defaultTokensPerWeight)
-    throws(HashRingError)
-  {
+  /// - Parameter newest: nil: that of the members.
+  public init(
+    stamp: ViewStamp, members: [Member], tokensPerWeight: Int = HashRing.defaultTokensPerWeight,
+    newest: Incarnation? = nil
+  ) throws(HashRingError) {
     self.stamp = stamp
     self.members = members.sorted { $0.incarnation < $1.incarnation }
     var active: [String: Member] = [:]
@@ -38,6 +42,7 @@ public struct View: Hashable, Sendable {
       active[member.podID] = member
     }
     activeByPodID = active
+    self.newest = max(newest ?? Incarnation(rawValue: 0), self.members.last?.incarnation ?? Incarnation(rawValue: 0))
     ring = try HashRing(
       members: active.values.map { RingMember(id: $0.podID, weight: $0.description.weight) },
       tokensPerWeight: tokensPerWeight)

@@ -1,0 +1,61 @@
+internal import HashRing
+
+/// The same for every program of a cluster; kept in the registry by the first that joins, refused when they differ.
+/// To change them stop all pods: who finds no member decides again.
+public struct DirectorySettings: Hashable, Sendable {
+  /// How often members renew; also the most that the registry clock advances between two calls.
+  public var renewalInterval: Duration = .seconds(1)
+  /// How long a renewal is good for. At least two renewal intervals, so that one may be lost.
+  public var lease: Duration = .seconds(3)
+  /// How long a member whose lease ended may resume.
+  public var grace: Duration = .seconds(60)
+  /// Virtual nodes per unit of weight.
+  public var tokensPerWeight: Int = 256
+
+  public init() {}
+}
+
+extension DirectorySettings {
+  /// "renewal lease grace tokens", durations in microseconds: what the scripts store and compare.
+  var encoded: String {
+    "\(renewalInterval.microseconds) \(lease.microseconds) \(grace.microseconds) \(tokensPerWeight)"
+  }
+
+  /// Nil when the text is not what `encoded` gives.
+  init?(encoded: String) {
+    let fields = encoded.split(separator: " ").compactMap { Int64($0) }
+    guard fields.count == 4, fields.allSatisfy({ $0 >= 0 }), let tokens = Int(exactly: fields[3]) else { return nil }
+    self.init()
+    renewalInterval = .microseconds(fields[0])
+    lease = .microseconds(fields[1])
+    grace = .microseconds(fields[2])
+    tokensPerWeight = tokens
+  }
+
+  func check() throws(DirectoryError) {
+    guard renewalInterval >= .milliseconds(1) else {
+      throw Self.refused("the renewal interval is \(renewalInterval); give at least 1 ms")
+    }
+    guard lease >= renewalInterval * 2 else {
+      throw Self.refused("the lease (\(lease)) is shorter than two renewal intervals (\(renewalInterval)); lengthen it")
+    }
+    guard grace >= .zero, max(lease, grace) <= .seconds(86_400) else {
+      throw Self.refused("lease (\(lease)) and grace (\(grace)) must lie between 0 and a day")
+    }
+    guard (1...65_536).contains(tokensPerWeight) else {
+      throw Self.refused("\(tokensPerWeight) tokens per weight are out of bounds; give 1 to 65536")
+    }
+  }
+
+  private static func refused(_ message: String) -> DirectoryError {
+    DirectoryError(code: .invalidArgument, message: message)
+  }
+}
+
+extension Duration {
+  /// Whole microseconds, rounded down.
+  var microseconds: Int64 {
+    let (seconds, attoseconds) = components
+    return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+  }
+}

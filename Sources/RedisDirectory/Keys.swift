@@ -1,0 +1,61 @@
+internal import Placement
+internal import RedisClient
+internal import Sessions
+
+/// The schema of the registry: every key, in one place.
+///
+/// What stands in braces is the *hash tag*: Redis Cluster puts keys of one tag into one slot, and a script may only
+/// touch keys of one slot. So the membership of a cluster shares the tag `{NAME}`; each user's records and each
+/// incarnation's keys have a tag of their own, so that they spread over all shards. No script touches two tags.
+///
+/// ```
+/// pushring:{NAME}:meta        hash    format        "1"; another one is refused
+///                                     settings      "renewal lease grace tokens", the first three in microseconds
+///                                     run_id        of the server; checked: when it was last looked at
+///                                     clock, last   the registry clock, and TIME at the call that set it (both µs)
+///                                     incarnation   the largest one given
+///                                     version, digest, current, published
+///                                                   the current view (ViewCoding.swift) and when it was made (TIME, µs)
+///                                     settled, settled_version, settled_digest
+///                                     floor_version, floor_digest
+///                                                   by a resume after a loss of data, until the next view
+/// pushring:{NAME}:members     hash    incarnation → description, state, since: the next view
+/// pushring:{NAME}:leases      zset    incarnation → end of its lease by the registry clock, µs
+/// pushring:{NAME}:grace       zset    incarnation → end of its grace by the registry clock, µs
+/// pushring:{NAME}:load        hash    incarnation → "sessions strays"
+/// pushring:{NAME}:waiting     set     incarnations whose acknowledgement the current view waits for
+/// pushring:{NAME}:pending     set     incarnations changed since the current view was published
+/// pushring:{NAME}:departed    zset    incarnation gone, its records not yet swept → when (registry clock, µs)
+/// pushring:{NAME}:swept       zset    the same, swept; kept a day, so that it can't resume → until when
+/// pushring:{NAME}:views       channel differences of views, and which view settled (ViewAnnouncement.swift)
+///
+/// pushring:{NAME:u:USER}:sessions     hash    session id → record (RecordCoding.swift)
+///
+/// pushring:{NAME:i:N}:index           set     "user \t session" of incarnation N: a hint for the sweeper, not the truth
+/// pushring:{NAME:i:N}:takeovers       stream  sessions of N that connected again elsewhere; bounded, expires
+/// pushring:{NAME:i:N}:hint            channel "there are takeovers to take"
+/// ```
+///
+/// A user id may hold braces. The tag then ends earlier, at the first closing one, and still is the same for all
+/// keys of that user.
+struct Keys: Sendable {
+  let cluster: ClusterName
+
+  var meta: String { membership("meta") }
+  var departed: String { membership("departed") }
+  var swept: String { membership("swept") }
+  var views: String { membership("views") }
+
+  /// What the prelude `membership.lua` expects as KEYS, in its order.
+  var allMembership: [String] {
+    [meta, membership("members"), membership("leases"), membership("grace"), membership("load")]
+      + [membership("waiting"), membership("pending"), departed, swept]
+  }
+
+  func sessions(of user: UserID) -> String { "pushring:{\(cluster):u:\(user)}:sessions" }
+  func index(of incarnation: Incarnation) -> String { "pushring:{\(cluster):i:\(incarnation)}:index" }
+  func takeovers(of incarnation: Incarnation) -> String { "pushring:{\(cluster):i:\(incarnation)}:takeovers" }
+  func hint(for incarnation: Incarnation) -> String { "pushring:{\(cluster):i:\(incarnation)}:hint" }
+
+  private func membership(_ name: String) -> String { "pushring:{\(cluster)}:\(name)" }
+}

@@ -1,0 +1,45 @@
+public import Placement
+
+/// What a pod gets when it joins or resumes.
+public struct Membership: Sendable, Hashable {
+  public let incarnation: Incarnation
+  /// Counted from before the call was made.
+  public let lease: Duration
+  /// The current view has the member in it.
+  public let window: Window
+  public init(incarnation: Incarnation, lease: Duration, window: Window) {
+    self.incarnation = incarnation
+    self.lease = lease
+    self.window = window
+  }
+}
+
+/// What a pod tells of itself at each renewal, for `ring inspect`.
+public struct MemberLoad: Sendable, Hashable {
+  public var sessions: Int
+  public var strays: Int
+  public init(sessions: Int, strays: Int) {
+    self.sessions = sessions
+    self.strays = strays
+  }
+}
+
+public enum Renewal: Sendable, Hashable {
+  /// `current`, so that the pod finds out that its view is old. `lease` is counted from before the call was made.
+  case renewed(lease: Duration, current: ViewStamp, takeovers: [Takeover])
+  /// The registry doesn't know this incarnation, or it is in grace: resume.
+  case lapsed
+}
+
+public struct MemberStatus: Sendable, Hashable {
+  /// As in the next view; `since` is 0 while the view with its join or resume is not yet published.
+  public let member: Member
+  /// Zero in grace.
+  public let leaseLeft: Duration
+  public let load: MemberLoad
+  public init(member: Member, leaseLeft: Duration, load: MemberLoad) {
+    self.member = member
+    self.leaseLeft = leaseLeft
+    self.load = load
+  }
+}

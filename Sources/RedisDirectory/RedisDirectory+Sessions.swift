@@ -1,0 +1,186 @@
+internal import Logging
+public import Placement
+internal import RedisClient
+public import Sessions
+
+// Where each session is. Concurrent calls share the client's connection, hence its writes.
+
+extension RedisDirectory {
+  /// Writes the record of a session on `incarnation` with a new epoch, larger than the stored one, the registry's
+  /// microseconds and `lastEpoch`. Reports the takeover to the pod of the record that it replaces, which takes a
+  /// second round trip.
+  public func register(
+    _ key: SessionKey, podID: String, incarnation: Incarnation, lastEpoch: Epoch
+  ) async throws(DirectoryError) -> Registration {
+    let recordsKey = keys.sessions(of: key.user)
+    // The index first: a record that no index knows of would outlive its pod, an index entry without a record is
+    // harmless.
+    let value = try await evaluate(
+      Scripts.register, key: recordsKey,
+      arguments: [
+        RedisArgument(key.session.text), RedisArgument(podID), RedisArgument(incarnation.rawValue),
+        RedisArgument(lastEpoch.rawValue),
+      ], before: indexing(["SADD"], key, of: incarnation))
+    let registration = try registration(
+      of: key, podID: podID, incarnation: incarnation,
+      from: Reply(value, script: Scripts.register.name, key: recordsKey))
+    if let replaced = registration.replaced { await reportTakeover(of: replaced, by: registration.record) }
+    return registration
+  }
+
+  /// Writes records again with the epochs they have (after a loss of data), in batches. A record with a larger epoch
+  /// in the registry stays: it is returned, as stored, and the pod ends its own stream of that session.
+  public func restore(_ records: [SessionRecord]) async throws(DirectoryError) -> [SessionRecord] {
+    var superseding: [SessionRecord] = []
+    var rest = records[...]
+    while !rest.isEmpty {
+      superseding += try await restoreBatch(Array(rest.prefix(Self.batch)))
+      rest = rest.dropFirst(Self.batch)
+    }
+    return superseding
+  }
+
+  /// Deletes the record if pod, incarnation and epoch are still these; false when they are not.
+  public func unregister(_ record: SessionRecord) async throws(DirectoryError) -> Bool {
+    let recordsKey = keys.sessions(of: record.key.user)
+    let value = try await evaluate(
+      Scripts.unregister, key: recordsKey,
+      arguments: [RedisArgument(record.key.session.text), RedisArgument(record.encoded)],
+      after: indexing(["SREM"], record.key, of: record.incarnation))
+    guard case .bulk(let stored) = value else { return value == .integer(1) }
+    await keepIndexed(record.key, stored: stored, incarnation: record.incarnation)
+    return false
+  }
+
+  /// All records of a user, dead incarnations' included: judge them by a view (`View.standing(of:)`).
+  public func records(of user: UserID) async throws(DirectoryError) -> [SessionRecord] {
+    let recordsKey = keys.sessions(of: user)
+    let value: RedisValue
+    do {
+      value = try await client.send(["HGETALL", RedisArgument(recordsKey)])
+    } catch {
+      throw failed("read the records of a user", error)
+    }
+    var reply = try Reply(value, script: "HGETALL", key: recordsKey)
+    return try records(of: user, from: &reply, storedAt: recordsKey)
+  }
+
+  /// How many records one pipeline restores or sweeps.
+  static let batch = 256
+
+  func indexing(_ verb: RedisCommand, _ key: SessionKey, of incarnation: Incarnation) -> RedisCommand {
+    RedisCommand(
+      verb.arguments + [RedisArgument(keys.index(of: incarnation)), RedisArgument(IndexEntry.encode(key))])
+  }
+
+  func records(of user: UserID, from reply: inout Reply, storedAt key: String) throws(DirectoryError)
+    -> [SessionRecord]
+  {
+    var records: [SessionRecord] = []
+    while !reply.isAtEnd {
+      let name = try reply.text()
+      let value = try reply.text()
+      guard let session = try? SessionID(name) else {
+        throw reply.unexpected("\"\(name.prefix(200))\" is no session id")
+      }
+      records.append(try SessionRecord(key: .init(user: user, session: session), encoded: value, storedAt: key))
+    }
+    return records
+  }
+
+  private func registration(of key: SessionKey, podID: String, incarnation: Incarnation, from reply: Reply)
+    throws(DirectoryError) -> Registration
+  {
+    var reply = reply
+    let recordsKey = keys.sessions(of: key.user)
+    guard try reply.text() == "registered" else {
+      // Throws, because the script could not read it.
+      let unreadable = try SessionRecord(key: key, encoded: try reply.text(), storedAt: recordsKey)
+      throw reply.unexpected("it refused \(unreadable.encoded)")
+    }
+    let record = SessionRecord(
+      key: key, podID: podID, incarnation: incarnation, epoch: Epoch(rawValue: try reply.number()))
+    let replaced = try reply.text()
+    return Registration(
+      record: record,
+      replaced: replaced.isEmpty ? nil : try SessionRecord(key: key, encoded: replaced, storedAt: recordsKey),
+      others: try records(of: key.user, from: &reply, storedAt: recordsKey))
+  }
+
+  private func restoreBatch(_ records: [SessionRecord]) async throws(DirectoryError) -> [SessionRecord] {
+    for result in await client.pipeline(records.map { indexing(["SADD"], $0.key, of: $0.incarnation) }) {
+      if case .failure(let error) = result { throw failed("index restored sessions", error) }
+    }
+    let results = await client.evaluate(
+      Scripts.restore,
+      calls: records.map { record in
+        RedisScriptCall(
+          keys: [keys.sessions(of: record.key.user)],
+          arguments: [
+            RedisArgument(record.key.session.text), RedisArgument(record.encoded), RedisArgument(record.epoch.rawValue),
+          ])
+      })
+    var superseding: [SessionRecord] = []
+    for (record, result) in zip(records, results) {
+      if let stored = try await recordThatStays(record, result) { superseding.append(stored) }
+    }
+    return superseding
+  }
+
+  /// The stored record that stays; nil when `record` was written.
+  private func recordThatStays(_ record: SessionRecord, _ result: Result<RedisValue, RedisError>)
+    async throws(DirectoryError) -> SessionRecord?
+  {
+    let recordsKey = keys.sessions(of: record.key.user)
+    let value: RedisValue
+    do { value = try result.get() } catch { throw failed("restore a session", error) }
+    var reply = try Reply(value, script: Scripts.restore.name, key: recordsKey)
+    let status = try reply.text()
+    let text = try reply.text()
+    if text.isEmpty { return nil }
+    let stored = try SessionRecord(key: record.key, encoded: text, storedAt: recordsKey)
+    guard status == "restored" else { return stored }
+    await reportTakeover(of: stored, by: record)
+    return nil
+  }
+
+  /// The entry of an incarnation's index was struck out together with an attempt to delete the record; if the record
+  /// turned out to be a newer one of the same incarnation, it goes back in.
+  private func keepIndexed(_ key: SessionKey, stored: [UInt8], incarnation: Incarnation) async {
+    guard
+      let record = try? SessionRecord(
+        key: key, encoded: String(decoding: stored, as: UTF8.self), storedAt: keys.sessions(of: key.user)),
+      record.incarnation == incarnation
+    else { return }
+    do {
+      _ = try await client.send(indexing(["SADD"], key, of: incarnation))
+    } catch {
+      logger.warning(
+        "A session is missing from its pod's index; should the pod die, its record stays until the session reconnects",
+        metadata: ["pushring.incarnation": "\(incarnation)", "error": "\(error)"])
+    }
+  }
+
+  /// One script, with a command right before or after it on the same connection. Nothing comes between the two.
+  private func evaluate(
+    _ script: RedisScript, key: String, arguments: [RedisArgument], before: RedisCommand? = nil,
+    after: RedisCommand? = nil
+  ) async throws(DirectoryError) -> RedisValue {
+    let call = RedisCommand(["EVALSHA", RedisArgument(script.sha1), 1, RedisArgument(key)] + arguments)
+    let commands = [before, call, after].compactMap { $0 }
+    let results = await client.pipeline(commands)
+    guard results.count == commands.count else {
+      throw DirectoryError(code: .unavailable, message: "\(results.count) replies to \(commands.count) commands")
+    }
+    do {
+      return try results[before == nil ? 0 : 1].get()
+    } catch  where error.code == .server && error.message.contains("NOSCRIPT") {
+      // Redis was restarted. The companion command has run; loading costs a round trip more, this once.
+      do { return try await client.evaluate(script, keys: [key], arguments: arguments) } catch {
+        throw failed(script.name, error)
+      }
+    } catch {
+      throw failed(script.name, error)
+    }
+  }
+}

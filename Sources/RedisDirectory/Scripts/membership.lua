@@ -1,0 +1,171 @@
+-- membership.lua: what every membership script begins with. It is not a script of its own: the directory puts it in
+-- front of join, renew, resume, acknowledge, drain, leave, window and status.
+--
+-- KEYS  1 meta, 2 members, 3 leases, 4 grace, 5 load, 6 waiting, 7 pending, 8 departed, 9 swept
+--       (Keys.swift says what each holds; all share the cluster's hash tag, hence one slot)
+-- ARGV  1 channel of views; a script's own arguments follow
+-- Every reply is an array that begins: status, microseconds until pending changes may be published (0: none are
+-- pending; whoever gets another figure sees to a call by then), run_id of the server.
+--
+-- Why a prelude: the rules of the registry clock, of leases and of publishing are the same whoever calls, and because
+-- any call carries them out, no leader is needed. Numbers are doubles in Lua: exact to 2^53, which microseconds since
+-- 1970 stay below until the year 2255; what has 64 bits (digests) is text.
+
+local META, MEMBERS, LEASES, GRACE, LOAD = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local WAITING, PENDING, DEPARTED, SWEPT = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local CHANNEL = ARGV[1]
+local GATHER = 100000
+
+-- tostring would round to 14 digits.
+local function integer(number) return string.format('%.0f', number) end
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local stored = redis.call('HMGET', META, 'format', 'settings', 'run_id', 'checked', 'clock', 'last', 'incarnation',
+  'version', 'digest', 'published', 'settled_version', 'settled_digest', 'floor_version', 'floor_digest')
+local exists = stored[1] and true or false
+local format, settings, run_id = stored[1] or '1', stored[2] or '', stored[3] or ''
+local clock, newest = tonumber(stored[5] or now), tonumber(stored[7] or 0)
+local version, digest = tonumber(stored[8] or 0), stored[9] or '0000000000000000'
+local published = tonumber(stored[10] or 0)
+local settled_version, settled_digest = stored[11] or '0', stored[12] or '0000000000000000'
+local floor_version, floor_digest = tonumber(stored[13] or 0), stored[14] or ''
+
+-- "renewal lease grace tokens", the first three in microseconds.
+local renewal, lease, grace, tokens = string.match(settings, '^(%d+) (%d+) (%d+) (%d+)$')
+renewal, lease, grace = tonumber(renewal or 0), tonumber(lease or 0), tonumber(grace or 0)
+
+local function use_settings(text)
+  settings = text
+  renewal, lease, grace, tokens = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
+  renewal, lease, grace = tonumber(renewal), tonumber(lease), tonumber(grace)
+  redis.call('HSET', META, 'format', '1', 'settings', text)
+end
+
+-- Another run_id: another process, which may have lost what this one knew. Looked at once per renewal interval.
+local function check_server()
+  if run_id ~= '' and now - tonumber(stored[4] or 0) < renewal and now >= tonumber(stored[4] or 0) then return end
+  run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or 'unknown'
+  redis.call('HSET', META, 'run_id', run_id, 'checked', integer(now))
+end
+
+-- The registry clock: TIME less silence. It advances by at most one renewal interval between two calls, so that
+-- nobody's lease ends while Redis was away.
+local function advance_clock()
+  local elapsed = now - tonumber(stored[6] or now)
+  if elapsed < 0 then elapsed = 0 end
+  if elapsed > renewal then elapsed = renewal end
+  clock = clock + elapsed
+  redis.call('HSET', META, 'clock', integer(clock), 'last', integer(now))
+  check_server()
+end
+
+-- A member's value: "pod \t endpoint \t peer endpoint \t weight \t zone \t state \t since"; since 0 is filled in when
+-- the view is published.
+local function set_member(incarnation, description, state, since)
+  redis.call('HSET', MEMBERS, incarnation, description .. '\t' .. state .. '\t' .. since)
+  redis.call('SADD', PENDING, incarnation)
+end
+
+local function set_state(incarnation, state)
+  local value = redis.call('HGET', MEMBERS, incarnation)
+  if not value then return end
+  local description, since = string.match(value, '^(.*)\t[^\t]*\t([^\t]*)$')
+  if description then set_member(incarnation, description, state, since) end
+end
+
+-- Gone for good: left, or past its grace. Its records are the sweeper's.
+local function depart(incarnation)
+  redis.call('HDEL', MEMBERS, incarnation)
+  redis.call('HDEL', LOAD, incarnation)
+  redis.call('ZREM', LEASES, incarnation)
+  redis.call('ZREM', GRACE, incarnation)
+  redis.call('SREM', WAITING, incarnation)
+  redis.call('ZADD', DEPARTED, integer(clock), incarnation)
+  redis.call('SADD', PENDING, incarnation)
+end
+
+local function expire()
+  for _, incarnation in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', integer(clock))) do
+    redis.call('ZREM', LEASES, incarnation)
+    redis.call('ZADD', GRACE, integer(clock + grace), incarnation)
+    set_state(incarnation, 'grace')
+  end
+  for _, incarnation in ipairs(redis.call('ZRANGEBYSCORE', GRACE, '-inf', integer(clock))) do
+    depart(incarnation)
+  end
+end
+
+-- The current view becomes the settled one when it waits for nobody any more.
+local function settle()
+  if version == 0 or (settled_version == integer(version) and settled_digest == digest) then return end
+  if redis.call('EXISTS', WAITING) == 1 then return end
+  settled_version, settled_digest = integer(version), digest
+  redis.call('HSET', META, 'settled', redis.call('HGET', META, 'current') or '',
+    'settled_version', settled_version, 'settled_digest', settled_digest)
+  redis.call('PUBLISH', CHANNEL, '1\tsettled\t' .. settled_version .. '\t' .. settled_digest .. '\n')
+end
+
+local function fill_in_since(changed, new_version)
+  for _, incarnation in ipairs(changed) do
+    local value = redis.call('HGET', MEMBERS, incarnation)
+    if value and string.sub(value, -2) == '\t0' then
+      redis.call('HSET', MEMBERS, incarnation, string.sub(value, 1, -2) .. new_version)
+    end
+  end
+end
+
+-- All members by incarnation: their lines, their incarnations, how many.
+local function member_lines()
+  local flat, numbers, values = redis.call('HGETALL', MEMBERS), {}, {}
+  for index = 1, #flat, 2 do
+    local number = tonumber(flat[index])
+    numbers[#numbers + 1] = number
+    values[number] = flat[index] .. '\t' .. flat[index + 1] .. '\n'
+  end
+  table.sort(numbers)
+  local lines = {}
+  for index, number in ipairs(numbers) do lines[index] = values[number] end
+  return lines, numbers
+end
+
+local function publish_difference(from_version, from_digest, changed, count)
+  local parts = { '1\tchange\t' .. from_version .. '\t' .. from_digest .. '\t' .. integer(version) .. '\t' .. digest ..
+    '\t' .. tokens .. '\t' .. count .. '\t' .. integer(newest) .. '\n' }
+  for _, incarnation in ipairs(changed) do
+    local value = redis.call('HGET', MEMBERS, incarnation)
+    parts[#parts + 1] = value and ('+' .. incarnation .. '\t' .. value .. '\n') or ('-' .. incarnation .. '\n')
+  end
+  redis.call('PUBLISH', CHANNEL, table.concat(parts))
+end
+
+-- Makes a view of the pending changes, unless the last one is younger than the gathering time. Returns the
+-- microseconds left until then, 0 when nothing is pending any more.
+local function publish()
+  if redis.call('EXISTS', PENDING) == 0 then return 0 end
+  local age = now - published
+  if age >= 0 and age < GATHER then return GATHER - age end
+  local changed = redis.call('SMEMBERS', PENDING)
+  local from_version, from_digest = integer(version), digest
+  version = math.max(version, floor_version) + 1
+  fill_in_since(changed, integer(version))
+  local lines, numbers = member_lines()
+  local body = table.concat(lines)
+  digest = string.sub(redis.sha1hex(from_digest .. floor_digest .. integer(version) .. '\n' .. body), 1, 16)
+  local head = '1\tview\t' .. integer(version) .. '\t' .. digest .. '\t' .. tokens .. '\t' .. #numbers .. '\t' ..
+    integer(newest) .. '\n'
+  redis.call('HSET', META, 'current', head .. body, 'version', integer(version), 'digest', digest,
+    'published', integer(now))
+  redis.call('HDEL', META, 'floor_version', 'floor_digest')
+  redis.call('DEL', PENDING, WAITING)
+  for _, number in ipairs(numbers) do redis.call('SADD', WAITING, integer(number)) end
+  publish_difference(from_version, from_digest, changed, #numbers)
+  settle()
+  return 0
+end
+
+local function views()
+  local blobs = redis.call('HMGET', META, 'settled', 'current')
+  return blobs[1] or '', blobs[2] or ''
+end

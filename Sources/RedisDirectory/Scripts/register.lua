@@ -1,0 +1,34 @@
+-- register: writes the record of a session with a new epoch.
+--
+-- KEYS     1 the user's records
+-- ARGV     1 session id, 2 pod id, 3 incarnation, 4 the last epoch that the client knows
+-- Returns  registered, epoch, the value replaced ('' when there was none), then the user's other sessions: id, value
+--          | incompatible, value (the stored record is of a format that this version can't read)
+--
+-- The epoch is the largest of the stored one + 1, the client's last + 1 and the server's microseconds: it grows with
+-- every connect, and goes on growing when the record was lost. A client's epoch from more than a year ahead was never
+-- given by a registry and is ignored. The format of a value is in RecordCoding.swift.
+
+local YEAR = 31557600000000
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local last = tonumber(ARGV[4])
+if last > now + YEAR then last = 0 end
+
+local reply = { 'registered', '', '' }
+local stored_epoch = 0
+local records = redis.call('HGETALL', KEYS[1])
+for index = 1, #records, 2 do
+  if records[index] ~= ARGV[1] then
+    reply[#reply + 1] = records[index]
+    reply[#reply + 1] = records[index + 1]
+  else
+    local epoch = string.match(records[index + 1], '^1 %d+ (%d+) ')
+    if not epoch then return { 'incompatible', records[index + 1] } end
+    stored_epoch = tonumber(epoch)
+    reply[3] = records[index + 1]
+  end
+end
+reply[2] = string.format('%.0f', math.max(stored_epoch + 1, last + 1, now))
+redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[3] .. ' ' .. reply[2] .. ' ' .. ARGV[2])
+return reply

@@ -1,0 +1,16 @@
+-- restore: writes a record again with the epoch that it has, after the registry lost its data.
+--
+-- KEYS     1 the user's records
+-- ARGV     1 session id, 2 value, 3 epoch in the value
+-- Returns  restored, the value replaced ('' when there was none or the same)
+--          | superseded, the stored value, whose epoch is larger | incompatible, the stored value
+
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+if stored == ARGV[2] then return { 'restored', '' } end
+if stored then
+  local epoch = string.match(stored, '^1 %d+ (%d+) ')
+  if not epoch then return { 'incompatible', stored } end
+  if tonumber(epoch) >= tonumber(ARGV[3]) then return { 'superseded', stored } end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return { 'restored', stored or '' }

@@ -1,0 +1,109 @@
+internal import HashRing
+internal import Placement
+
+// Views as text: what the scripts write and programs read. Fields are separated by tabs, lines end with a newline, and
+// no field holds a control character (checked at join). The first field is the format.
+//
+//     1 view VERSION DIGEST TOKENS COUNT NEWEST
+//     INCARNATION POD ENDPOINT PEER WEIGHT ZONE STATE SINCE      (COUNT lines, by incarnation)
+//
+// DIGEST has 16 hexadecimal digits; NEWEST is the largest incarnation given when the view was made.
+
+/// The text is not what this version writes; `message` says where.
+struct ViewCodingError: Error, Hashable {
+  let message: String
+}
+
+extension View {
+  var encoded: String {
+    let name = "\(stamp.version)\t\(stamp.digestText)"
+    let head = "1\tview\t\(name)\t\(ring.tokensPerWeight)\t\(members.count)\t\(newest)\n"
+    return members.reduce(into: head) { $0 += $1.encodedLine + "\n" }
+  }
+
+  init(encoded: String) throws(ViewCodingError) {
+    var lines = TextLines(encoded)
+    var head = try lines.next(fields: 7)
+    try head.expect("1", "view")
+    let stamp = try head.stamp()
+    let tokens = try head.count()
+    let count = try head.count()
+    let newest = Incarnation(rawValue: try head.number())
+    var members: [Member] = []
+    while var line = try lines.nextIfAny(fields: 8) { members.append(try Member(line: &line)) }
+    guard members.count == count else {
+      throw ViewCodingError(message: "\(members.count) members where \(count) were announced")
+    }
+    self = try View.checked(stamp: stamp, members: members, tokensPerWeight: tokens, newest: newest)
+  }
+
+  static func checked(stamp: ViewStamp, members: [Member], tokensPerWeight: Int, newest: Incarnation)
+    throws(ViewCodingError) -> View
+  {
+    do {
+      return try View(stamp: stamp, members: members, tokensPerWeight: tokensPerWeight, newest: newest)
+    } catch {
+      throw ViewCodingError(message: "no ring can be made of it: \(error.message)")
+    }
+  }
+}
+
+extension Member {
+  var encodedLine: String { "\(incarnation)\t\(description.encoded)\t\(state.rawValue)\t\(since)" }
+
+  /// Eight fields.
+  init(line: inout TextFields) throws(ViewCodingError) {
+    let incarnation = Incarnation(rawValue: try line.number())
+    let podID = try line.text()
+    let endpoint = try line.text()
+    let peerEndpoint = try line.text()
+    let weight = try line.count()
+    let zone = try line.text()
+    let stateName = try line.text()
+    guard let state = MemberState(rawValue: stateName) else {
+      throw ViewCodingError(message: "\"\(stateName)\" is no state of a member")
+    }
+    self.init(
+      incarnation: incarnation,
+      description: MemberDescription(
+        podID: podID, endpoint: endpoint, peerEndpoint: peerEndpoint, weight: weight, zone: zone),
+      state: state, since: try line.number())
+  }
+}
+
+extension MemberDescription {
+  var encoded: String { "\(podID)\t\(endpoint)\t\(peerEndpoint)\t\(weight)\t\(zone)" }
+
+  /// What the text format and the ring can bear.
+  func check() throws(DirectoryError) {
+    guard isPlainName(podID, maximumLength: 128) else {
+      throw Self.refused("the pod id \"\(podID)\" is not usable; give 1 to 128 characters of A-Z a-z 0-9 . _ -")
+    }
+    for (what, text) in [("endpoint", endpoint), ("peer endpoint", peerEndpoint)]
+    where text.isEmpty || !Self.isPrintable(text) {
+      throw Self.refused("the \(what) \"\(text)\" of pod \(podID) is not usable; give HOST:PORT")
+    }
+    guard Self.isPrintable(zone) else {
+      throw Self.refused("the zone of pod \(podID) has a control character in it, or more than 256 bytes")
+    }
+    guard (1...100).contains(weight) else {
+      throw Self.refused("the weight \(weight) of pod \(podID) is out of bounds; give 1 to 100")
+    }
+  }
+
+  private static func isPrintable(_ text: String) -> Bool {
+    text.utf8.count <= 256 && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+  }
+
+  private static func refused(_ message: String) -> DirectoryError {
+    DirectoryError(code: .invalidArgument, message: message)
+  }
+}
+
+extension ViewStamp {
+  /// 16 hexadecimal digits.
+  var digestText: String {
+    let digits = String(digest, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,183 @@
+"""Pods, Senders and their Redis."""
+
+from __future__ import annotations
+
+import pathlib
+import signal
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+from .processes import Child, free_port
+from .program import program, run, run_json
+from .redis import Redis
+from .waiting import eventually
+
+# Short, so that what follows the end of a lease is seen within seconds; long enough for two busy cores.
+LEASE = {"--lease": "2s", "--renewal-interval": "500ms", "--grace": "2s"}
+CLUSTER = "end-to-end"
+
+
+def http(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@dataclass
+class Server:
+    """A pod or a Sender."""
+
+    child: Child
+    port: int
+    admin: int
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def wait_ready(self) -> "Server":
+        def ready() -> bool:
+            if not self.child.running:
+                raise RuntimeError(f"{self.child.name} ended with {self.child.process.returncode}: {self.child.log}")
+            return http(self.admin, "/readyz")[0] == 200
+
+        eventually(f"{self.child.name} is ready", ready)
+        return self
+
+
+@dataclass
+class Pod(Server):
+    id: str
+    peer: int
+
+
+class Cluster:
+    def __init__(self, folder: pathlib.Path, pods: int = 3, password: str = "", options: dict[str, str] | None = None):
+        self.folder = folder
+        self.options = options or {}
+        self.children: list[Child] = []
+        self.pods: dict[str, Pod] = {}
+        self.sender: Server | None = None
+        self.redis = Redis(folder, password)
+        try:
+            for number in range(pods):
+                self.start_pod(f"pod-{number}", wait=False)
+            for pod in self.pods.values():
+                pod.wait_ready()
+            self.sender = self.start_sender()
+            self.wait_members(pods)
+        except BaseException:
+            print(self.logs())
+            self.stop()
+            raise
+
+    # Starting and stopping
+
+    def start_pod(self, pod_id: str, wait: bool = True, **options: str) -> Pod:
+        port, peer, admin = free_port(), free_port(), free_port()
+        flags = {
+            "--pod-id": pod_id,
+            "--listen": f"127.0.0.1:{port}",
+            "--peer-listen": f"127.0.0.1:{peer}",
+            "--admin-listen": f"127.0.0.1:{admin}",
+            "--advertise": f"127.0.0.1:{port}",
+            "--peer-advertise": f"127.0.0.1:{peer}",
+            **self.options,
+        }
+        flags.update({"--" + name.replace("_", "-"): value for name, value in options.items()})
+        pod = Pod(self._server(pod_id, "session-manager", flags), port, admin, pod_id, peer)
+        self.pods[pod_id] = pod
+        if wait:
+            pod.wait_ready()
+        return pod
+
+    def start_sender(self, name: str = "sender", port: int = 0, **options: str) -> Server:
+        port, admin = port or free_port(), free_port()
+        flags = {"--listen": f"127.0.0.1:{port}", "--admin-listen": f"127.0.0.1:{admin}"}
+        flags.update({"--" + key.replace("_", "-"): value for key, value in options.items()})
+        return Server(self._server(name, "sender", flags), port, admin).wait_ready()
+
+    def _server(self, name: str, command: str, flags: dict[str, str]) -> Child:
+        # A flag whose value is "" is a switch.
+        parts = [part for flag, value in {**LEASE, **flags}.items() for part in (flag, value) if part != ""]
+        registry = ["--redis", self.redis.url, "--cluster", CLUSTER]
+        child = Child(name, [program(), command, *registry, *parts], self.folder)
+        self.children.append(child)
+        return child
+
+    def kill(self, pod_id: str) -> Pod:
+        pod = self.pods.pop(pod_id)
+        pod.child.send(signal.SIGKILL)
+        pod.child.exit_code()
+        return pod
+
+    def stop(self) -> None:
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            child.stop()
+        self.redis.stop()
+
+    def logs(self) -> str:
+        return "\n".join(child.tail() for child in [*self.children, self.redis.child])
+
+    # Asking
+
+    @property
+    def endpoints(self) -> list[str]:
+        return [pod.address for pod in self.pods.values()]
+
+    @property
+    def registry(self) -> list[str]:
+        return ["--redis", self.redis.url, "--cluster", CLUSTER]
+
+    def inspect(self) -> dict:
+        return run_json("ring", "inspect", *self.registry)
+
+    def members(self) -> dict[str, dict]:
+        return {member["id"]: member for member in self.inspect()["members"]}
+
+    def active(self) -> set[str]:
+        return {id for id, member in self.members().items() if member["state"] == "active"}
+
+    def wait_members(self, count: int) -> None:
+        eventually(f"{count} active members", lambda: len(self.active()) == count)
+
+    def owner(self, user: str) -> Pod:
+        answer = run_json("ring", "owner", user, *self.registry)
+        return self.pods[owner_id(answer)]
+
+    def others(self, user: str) -> list[Pod]:
+        owner = self.owner(user)
+        return [pod for pod in self.pods.values() if pod is not owner]
+
+    def user_owned_by(self, pod_id: str, prefix: str) -> str:
+        """A user whose owner is this pod."""
+        for number in range(1000):
+            user = f"{prefix}-{number}"
+            if self.owner(user).id == pod_id:
+                return user
+        raise AssertionError(f"none of 1000 users is owned by {pod_id}")
+
+    def records(self, user: str) -> list[dict]:
+        """The user's records in the registry."""
+        return session_list(run_json("sessions", user, *self.registry))
+
+    def push(self, user: str, message: str, *more: str, sender: Server | None = None) -> dict:
+        address = (sender or self.sender).address
+        return run_json("push", "--sender", address, "--user", user, "--message", message, *more)
+
+    def push_text(self, user: str, message: str, *more: str):
+        return run("push", "--sender", self.sender.address, "--user", user, "--message", message, *more)
+
+
+def owner_id(answer: dict) -> str:
+    owner = answer["owner"]
+    return owner["id"] if isinstance(owner, dict) else owner
+
+
+def session_list(answer) -> list[dict]:
+    return answer["sessions"] if isinstance(answer, dict) else answer

@@ -1,0 +1,268 @@
+"""What an operator sees: inspection, health, metrics, logs; and how the program answers mistakes."""
+
+import json
+import re
+import signal
+import socket
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from harness.cluster import CLUSTER, http
+from harness.processes import Child, free_port
+from harness.program import program, run
+from harness.waiting import eventually
+
+# ring inspect, ring owner, sessions
+
+
+def test_inspect_shows_shares_that_add_up_and_the_sessions_that_are_connected(cluster, clients, user):
+    before = {id: member["sessions"] for id, member in cluster.members().items()}
+    opened = [clients.open(f"{user}-{number}", cluster.endpoints, wait=False) for number in range(60)]
+    for client in opened:
+        client.wait_welcome()
+    expected = {pod: before[pod] + sum(client.pod == pod for client in opened) for pod in cluster.pods}
+
+    def counts():
+        return {id: member["sessions"] for id, member in cluster.members().items()}
+
+    eventually(f"inspect counts {expected}", lambda: counts() == expected)
+    inspected = cluster.inspect()
+    assert inspected["version"] >= inspected["settledVersion"] > 0
+    assert abs(sum(member["share"] for member in inspected["members"]) - 1) < 1e-6
+    assert {member["id"] for member in inspected["members"]} == set(cluster.pods)
+    for member in inspected["members"]:
+        assert member["state"] == "active"
+        assert member["incarnation"] > 0
+        assert member["weight"] == 1
+        assert member["zone"] == ""
+        assert 0.2 < member["share"] < 0.5
+        assert member["strays"] >= 0
+        assert 0 < member["leaseSeconds"] <= 2.1
+    assert len(set(member["incarnation"] for member in inspected["members"])) == 3
+
+
+def test_inspect_prints_a_table_and_a_picture(cluster):
+    table = run("ring", "inspect", *cluster.registry)
+    assert table.code == 0, table.text
+    for pod in cluster.pods:
+        assert pod in table.out
+    picture = run("ring", "inspect", *cluster.registry, "--output", "svg")
+    assert picture.code == 0, picture.text
+    assert picture.out.lstrip().startswith("<") and "<svg" in picture.out and "</svg>" in picture.out
+
+
+def test_sessions_lists_a_user_s_sessions_with_their_pods(cluster, clients, user):
+    here = clients.at(cluster.pods["pod-0"], user, "phone")
+    there = clients.at(cluster.pods["pod-2"], user, "laptop")
+    records = cluster.records(user)
+    assert {(record["session"], record["pod"], record["epoch"]) for record in records} == {
+        ("phone", "pod-0", here.epoch),
+        ("laptop", "pod-2", there.epoch),
+    }
+    table = run("sessions", user, *cluster.registry)
+    assert "phone" in table.out and "pod-2" in table.out
+
+
+# Health, readiness, metrics, logs
+
+
+@pytest.mark.parametrize("server", ["pod-0", "sender"])
+def test_grpc_health_says_serving(cluster, server):
+    address = cluster.sender.address if server == "sender" else cluster.pods[server].address
+    with grpc.insecure_channel(address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        assert stub.Check(health_pb2.HealthCheckRequest(), timeout=10).status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(grpc.RpcError) as unknown:
+            stub.Check(health_pb2.HealthCheckRequest(service="no.such.Service"), timeout=10)
+        assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("server", ["pod-0", "sender"])
+def test_the_administration_port_serves_health_readiness_and_metrics(cluster, clients, user, server):
+    clients.at(cluster.pods["pod-0"], user).wait_welcome()
+    cluster.push(user, "counted")
+    admin = cluster.sender.admin if server == "sender" else cluster.pods[server].admin
+    assert http(admin, "/healthz")[0] == 200
+    assert http(admin, "/readyz")[0] == 200
+    assert http(admin, "/nothing")[0] == 404
+    status, text = http(admin, "/metrics")
+    assert status == 200
+    samples = check_prometheus(text)
+    assert any(name.startswith("pushring_") for name in samples), sorted(samples)
+
+
+def check_prometheus(text: str) -> dict[str, float]:
+    """Every line is a comment or a sample of the Prometheus text format; returns the samples by name."""
+    sample = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-zA-Z_]\w*="[^"]*"(,[a-zA-Z_]\w*="[^"]*")*\})? (\S+)$')
+    samples = {}
+    for line in filter(None, text.splitlines()):
+        if line.startswith("#"):
+            assert re.match(r"^# (TYPE|HELP) \S+", line), line
+            continue
+        match = sample.match(line)
+        assert match, f"not Prometheus text: {line!r}"
+        samples[match[1]] = float(match[4])
+    assert samples
+    return samples
+
+
+def test_json_logs_are_one_object_a_line(cluster):
+    pod = cluster.start_pod("json-logs", log_format="json", log_level="debug")
+    pod.child.terminate()
+    assert pod.child.exit_code() == 0
+    del cluster.pods["json-logs"]
+    lines = pod.child.log.splitlines()
+    assert lines
+    for line in lines:
+        entry = json.loads(line)
+        assert entry["level"] and entry["message"], entry
+    cluster.wait_members(3)
+
+
+# Mistakes
+
+
+def test_help_lists_the_commands_and_each_command_its_flags():
+    top = run("--help")
+    assert top.code == 0
+    for command in ("session-manager", "sender", "connect", "push", "ring", "sessions", "demo"):
+        assert command in top.out
+    for command in ("session-manager", "sender"):
+        shown = run(command, "--help")
+        assert shown.code == 0
+        for flag in ("--listen", "--admin-listen", "--redis", "--cluster"):
+            assert flag in shown.out
+
+
+def failed(*arguments, **options):
+    """Runs a command that must fail by itself, soon and with words."""
+    done = run(*arguments, within=30, **options)
+    assert done.code != 0, done.text
+    return done.text
+
+
+@pytest.fixture
+def ports():
+    return [
+        part
+        for flag in ("--listen", "--peer-listen", "--admin-listen")
+        for part in (flag, f"127.0.0.1:{free_port()}")
+    ]
+
+
+def test_an_unknown_flag_is_named(cluster, ports):
+    text = failed("session-manager", "--pod-id", "x", *ports, *cluster.registry, "--listne", "127.0.0.1:1")
+    assert "--listne" in text
+
+
+def test_a_malformed_value_is_named_with_its_flag(cluster, ports):
+    text = failed("session-manager", "--pod-id", "x", *ports, *cluster.registry, "--weight", "heavy")
+    assert "weight" in text and "heavy" in text
+
+
+@pytest.mark.parametrize("suffix,content", [("json", '{"lisen": "127.0.0.1:1"}'), ("yaml", "lisen: 127.0.0.1:1\n")])
+def test_an_unknown_key_in_the_configuration_file_is_named(cluster, ports, tmp_path, suffix, content):
+    file = tmp_path / f"pushring.{suffix}"
+    file.write_text(content)
+    text = failed("session-manager", "--config", file, "--pod-id", "x", *ports, *cluster.registry)
+    assert "lisen" in text
+
+
+def test_an_unknown_environment_variable_is_named(cluster, ports):
+    text = failed(
+        "session-manager", "--pod-id", "x", *ports, *cluster.registry, environment={"PUSHRING_LISEN": "127.0.0.1:1"}
+    )
+    assert "PUSHRING_LISEN" in text
+
+
+def test_settings_come_from_flags_then_environment_then_file(cluster, tmp_path):
+    file = tmp_path / "pushring.json"
+    file.write_text(json.dumps({"redis": "redis://127.0.0.1:1", "cluster": CLUSTER}))
+    done = run(
+        "ring", "inspect", "--config", file, "--output", "json", environment={"PUSHRING_REDIS": cluster.redis.url}
+    )
+    assert done.code == 0, done.text
+    assert {member["id"] for member in done.json["members"]} == set(cluster.pods)
+
+
+@pytest.mark.parametrize("which", ["--listen", "--peer-listen", "--admin-listen"])
+def test_a_port_in_use_is_named(cluster, ports, which):
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        taken = occupied.getsockname()[1]
+        arguments = list(ports)
+        arguments[arguments.index(which) + 1] = f"127.0.0.1:{taken}"
+        text = failed("session-manager", "--pod-id", "twin", *arguments, *cluster.registry)
+    assert str(taken) in text
+    # It is no member: a pod that can't be reached must not own users.
+    eventually("the twin is not active", lambda: "twin" not in cluster.active())
+
+
+def test_a_port_in_use_fails_a_sender(cluster):
+    text = failed(
+        "sender", "--listen", cluster.sender.address, "--admin-listen", f"127.0.0.1:{free_port()}", *cluster.registry
+    )
+    assert str(cluster.sender.port) in text
+
+
+def test_inspect_names_a_redis_that_does_not_answer():
+    port = free_port()
+    text = failed("ring", "inspect", "--redis", f"redis://127.0.0.1:{port}", "--cluster", CLUSTER)
+    assert f"127.0.0.1:{port}" in text
+
+
+def test_a_push_names_a_sender_that_does_not_answer():
+    port = free_port()
+    text = failed("push", "--sender", f"127.0.0.1:{port}", "--user", "u", "--message", "m")
+    assert f"127.0.0.1:{port}" in text
+
+
+def test_a_push_to_an_empty_user_fails_in_words(cluster):
+    assert "user" in failed("push", "--sender", cluster.sender.address, "--user", "", "--message", "m")
+
+
+def test_a_push_needs_a_message_or_a_file(cluster):
+    text = failed("push", "--sender", cluster.sender.address, "--user", "u")
+    assert "--message" in text and "--file" in text
+
+
+def test_a_wrong_redis_password_is_an_error_that_does_not_show_it(own_cluster):
+    cluster = own_cluster(pods=1, password="right-password")
+    assert cluster.active() == {"pod-0"}
+    for credentials in ("", ":wrong-password@"):
+        url = f"redis://{credentials}127.0.0.1:{cluster.redis.port}"
+        text = failed("ring", "inspect", "--redis", url, "--cluster", CLUSTER)
+        assert "password" in text.lower() or "auth" in text.lower()
+        assert "wrong-password" not in text
+
+
+def test_a_server_without_its_registry_says_so_and_is_not_ready(tmp_path):
+    redis, admin = free_port(), free_port()
+    command = [
+        program(), "session-manager", "--pod-id", "alone", "--listen", f"127.0.0.1:{free_port()}",
+        "--peer-listen", f"127.0.0.1:{free_port()}", "--admin-listen", f"127.0.0.1:{admin}",
+        "--redis", f"redis://127.0.0.1:{redis}", "--cluster", CLUSTER,
+    ]  # fmt: skip
+    child = Child("alone", command, tmp_path)
+    try:
+
+        def told() -> bool:
+            if child.running and http(admin, "/readyz")[0] == 200:
+                raise RuntimeError("ready without a registry")
+            return f"127.0.0.1:{redis}" in child.log
+
+        eventually("its log names the address", told)
+        if child.running:
+            child.terminate()
+            child.exit_code()
+    finally:
+        child.stop()
+
+
+def test_sigterm_ends_a_sender_in_good_order(cluster):
+    sender = cluster.start_sender("sender-to-stop")
+    sender.child.send(signal.SIGTERM)
+    assert sender.child.exit_code() == 0

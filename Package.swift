@@ -23,6 +23,7 @@ func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "s
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
@@ -38,7 +39,7 @@ let programs: [Target] = [
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
       "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Routing", "Sessions", "Placement",
-      "HashRing", arguments, logging, metrics, lifecycle, grpcCore, grpcProtobuf, grpcTransport,
+      "HashRing", arguments, logging, metrics, lifecycle, signals, grpcCore, grpcProtobuf, grpcTransport,
     ],
     swiftSettings: settings)
 ]
@@ -164,6 +165,7 @@ let tests: [Target] = [
     swiftSettings: settings),
   .testTarget(
     name: "ObservabilityTests", dependencies: ["Observability", logging, metrics, lifecycle], swiftSettings: settings),
+  .testTarget(name: "SessionClientTests", dependencies: ["SessionClient"], swiftSettings: settings),
   .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: settings),
   .testTarget(
     name: "ProgramTests",

@@ -19,7 +19,7 @@ func ownVariables(_ environment: [String: String]) throws(SettingError) -> [Stri
 }
 
 private func belongsToOthers(_ name: String) -> Bool {
-  name == "PUSHRING_STRICT" || name.hasPrefix("PUSHRING_TEST_")
+  ["PUSHRING_STRICT", "PUSHRING_BIN", "PUSHRING_VENV"].contains(name) || name.hasPrefix("PUSHRING_TEST_")
     || name.hasSuffix("_SERVICE_HOST") || name.hasSuffix("_SERVICE_PORT") || name.contains("_SERVICE_PORT_")
     || name.hasSuffix("_PORT") || name.contains("_PORT_")
 }

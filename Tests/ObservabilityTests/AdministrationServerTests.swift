@@ -1,3 +1,4 @@
+import CoreMetrics
 import Foundation
 import Logging
 import Synchronization
@@ -15,12 +16,12 @@ struct AdministrationServerTests {
     registry.makeCounter(label: "c", dimensions: []).increment(by: 4)
     let reason = Mutex<String?>("no view yet")
     try await withServer(registry, { reason.withLock { $0 } }) { port in
-      #expect(try await get(port, "/healthz") == Answer(status: 200, body: "ok\n"))
-      #expect(try await get(port, "/readyz") == Answer(status: 503, body: "not ready: no view yet\n"))
+      try await expect(port, "/healthz", 200, "ok\n")
+      try await expect(port, "/readyz", 503, "not ready: no view yet\n")
       reason.withLock { $0 = nil }
-      #expect(try await get(port, "/readyz") == Answer(status: 200, body: "ready\n"))
-      #expect(try await get(port, "/metrics") == Answer(status: 200, body: "# TYPE c_total counter\nc_total 4\n"))
-      #expect(try await get(port, "/secrets").status == 404)
+      try await expect(port, "/readyz", 200, "ready\n")
+      try await expect(port, "/metrics", 200, "# TYPE c_total counter\nc_total 4\n")
+      try await expect(port, "/secrets", 404, nil)
     }
   }
 
@@ -54,16 +55,10 @@ struct AdministrationServerTests {
     }
   }
 
-  private struct Answer: Equatable {
-    let status: Int
-    let body: String
-  }
-
-  private func get(_ port: Int, _ path: String) async throws -> Answer {
-    let session = URLSession(configuration: .ephemeral)
+  private func expect(_ port: Int, _ path: String, _ status: Int, _ body: String?) async throws {
     let url = try #require(URL(string: "http://127.0.0.1:\(port)\(path)"))
-    let (data, response) = try await session.data(from: url)
-    return Answer(
-      status: (response as? HTTPURLResponse)?.statusCode ?? 0, body: String(decoding: data, as: UTF8.self))
+    let (data, response) = try await URLSession(configuration: .ephemeral).data(from: url)
+    #expect((response as? HTTPURLResponse)?.statusCode == status, "\(path)")
+    if let body { #expect(String(decoding: data, as: UTF8.self) == body, "\(path)") }
   }
 }

@@ -124,22 +124,20 @@ struct BackoffTests {
 
 struct RecentMessageIDsTests {
   @Test func aRepeatIsToldFromANewMessage() {
-    var recent = RecentMessageIDs(capacity: 10)
-    #expect(recent.insert("a"))
-    #expect(!recent.insert("a"))
-    #expect(recent.insert("b"))
+    #expect(taken(["a", "a", "b"], capacity: 10) == [true, false, true])
   }
 
   @Test func theOldestIsForgottenBeyondTheCapacity() {
-    var recent = RecentMessageIDs(capacity: 3)
-    for id in ["a", "b", "c", "d"] { #expect(recent.insert(id)) }
-    #expect(!recent.insert("b"))
-    #expect(!recent.insert("d"))
-    #expect(recent.insert("a"))
+    #expect(
+      taken(["a", "b", "c", "d", "b", "d", "a"], capacity: 3) == [true, true, true, true, false, false, true])
   }
 
   @Test func messagesWithoutAnIDAreAllNew() {
-    var recent = RecentMessageIDs(capacity: 3)
-    #expect(recent.insert("") && recent.insert(""))
+    #expect(taken(["", ""], capacity: 3) == [true, true])
+  }
+
+  private func taken(_ ids: [String], capacity: Int) -> [Bool] {
+    var recent = RecentMessageIDs(capacity: capacity)
+    return ids.map { recent.insert($0) }
   }
 }

@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 
 from .processes import Child, free_port
-from .program import program, run, run_json
+from .program import program, run_json
 from .redis import Redis
 from .waiting import eventually
 
@@ -148,7 +148,7 @@ class Cluster:
 
     def owner(self, user: str) -> Pod:
         answer = run_json("ring", "owner", user, *self.registry)
-        return self.pods[owner_id(answer)]
+        return self.pods[answer["owner"]["id"]]
 
     def others(self, user: str) -> list[Pod]:
         owner = self.owner(user)
@@ -164,20 +164,10 @@ class Cluster:
 
     def records(self, user: str) -> list[dict]:
         """The user's records in the registry."""
-        return session_list(run_json("sessions", user, *self.registry))
+        return run_json("sessions", user, *self.registry)["sessions"]
 
     def push(self, user: str, message: str, *more: str, sender: Server | None = None) -> dict:
+        """The result; also when not all sessions (2), or none (3), got the message."""
         address = (sender or self.sender).address
-        return run_json("push", "--sender", address, "--user", user, "--message", message, *more)
+        return run_json("push", "--sender", address, "--user", user, "--message", message, *more, codes=(0, 2, 3))
 
-    def push_text(self, user: str, message: str, *more: str):
-        return run("push", "--sender", self.sender.address, "--user", user, "--message", message, *more)
-
-
-def owner_id(answer: dict) -> str:
-    owner = answer["owner"]
-    return owner["id"] if isinstance(owner, dict) else owner
-
-
-def session_list(answer) -> list[dict]:
-    return answer["sessions"] if isinstance(answer, dict) else answer

@@ -50,9 +50,9 @@ def run(*arguments: str, environment: dict[str, str] | None = None, within: floa
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
-def run_json(*arguments: str, **options):
-    """Runs it, and returns the JSON it printed; CommandFailed with its words if it failed."""
+def run_json(*arguments: str, codes: tuple[int, ...] = (0,), **options):
+    """Runs it, and returns the JSON it printed; CommandFailed with its words if it ended with none of `codes`."""
     done = run(*arguments, "--output", "json", **options)
-    if done.code != 0:
+    if done.code not in codes:
         raise CommandFailed(f"pushring {' '.join(map(str, arguments))} ended with {done.code}: {done.text}")
     return done.json

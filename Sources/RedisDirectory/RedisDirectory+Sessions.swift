@@ -160,27 +160,4 @@ extension RedisDirectory {
         metadata: ["pushring.incarnation": "\(incarnation)", "error": "\(error)"])
     }
   }
-
-  /// One script, with a command right before or after it on the same connection. Nothing comes between the two.
-  private func evaluate(
-    _ script: RedisScript, key: String, arguments: [RedisArgument], before: RedisCommand? = nil,
-    after: RedisCommand? = nil
-  ) async throws(DirectoryError) -> RedisValue {
-    let call = RedisCommand(["EVALSHA", RedisArgument(script.sha1), 1, RedisArgument(key)] + arguments)
-    let commands = [before, call, after].compactMap { $0 }
-    let results = await client.pipeline(commands)
-    guard results.count == commands.count else {
-      throw DirectoryError(code: .unavailable, message: "\(results.count) replies to \(commands.count) commands")
-    }
-    do {
-      return try results[before == nil ? 0 : 1].get()
-    } catch  where error.code == .server && error.message.contains("NOSCRIPT") {
-      // Redis was restarted. The companion command has run; loading costs a round trip more, this once.
-      do { return try await client.evaluate(script, keys: [key], arguments: arguments) } catch {
-        throw failed(script.name, error)
-      }
-    } catch {
-      throw failed(script.name, error)
-    }
-  }
 }

@@ -23,6 +23,7 @@ public final class RedisDirectory: Sendable {
     var isPublishingScheduled = false
     var clusterSettings: DirectorySettings?
     var views = ViewCache()
+    var sha1ByScript: [String: RedisArgument] = [:]
   }
 
   public init(client: RedisClient, cluster: ClusterName, settings: DirectorySettings = .init(), logger: Logger) {

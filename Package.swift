@@ -169,7 +169,7 @@ let tests: [Target] = [
   .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: settings),
   .testTarget(
     name: "ProgramTests",
-    dependencies: ["TestServers", "pushring", logging],
+    dependencies: ["TestServers", "pushring", "Settings", "Wire", "RedisDirectory", "RedisClient", logging],
     swiftSettings: settings),
 ]
 

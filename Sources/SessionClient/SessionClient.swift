@@ -116,6 +116,10 @@ public final class SessionClient: Sendable {
   private func move(from old: SessionStream, _ request: Pushring_V1_Reconnect) async
     -> (stream: SessionStream, welcome: Pushring_V1_Welcome)?
   {
+    emit(.moving(reason: text(request.reason), endpoint: request.endpoint.endpoint))
+    // Not all clients of a leaving pod at once: spread over the first part of the time that there is.
+    let spread = min(.seconds(1), Duration.milliseconds(Int64(request.deadlineMillis)) / 4)
+    try? await Task.sleep(for: spread * chance())
     let named = [request.endpoint.endpoint] + request.successors.map(\.endpoint)
     for endpoint in named where !endpoint.isEmpty && endpoint != old.endpoint {
       let stream = open(endpoint, ticket: Array(request.ticket))
@@ -134,7 +138,7 @@ public final class SessionClient: Sendable {
     stream.start(
       hello(ticket: ticket), configuration: configuration,
       onWelcome: { welcome in self.welcomed(welcome, endpoint: endpoint) },
-      onMessage: { message in self.received(message) })
+      onMessage: { message, pod in self.received(message, pod: pod) })
     return stream
   }
 
@@ -163,12 +167,12 @@ public final class SessionClient: Sendable {
           successors: welcome.successors.map(\.endpoint))))
   }
 
-  private func received(_ message: Pushring_V1_Message) {
+  private func received(_ message: Pushring_V1_Message, pod: String) {
     guard state.withLock({ $0.recent.insert(message.id) }) else { return }
     emit(
       .message(
         ReceivedMessage(
-          id: message.id, payload: Array(message.payload), headers: message.headers,
+          id: message.id, payload: Array(message.payload), headers: message.headers, pod: pod,
           sentAtUnixMicroseconds: message.sentAtUnixMicros)))
   }
 
@@ -180,6 +184,15 @@ public final class SessionClient: Sendable {
   }
 
   private func chance() -> Double { Double.random(in: 0..<1) }
+}
+
+private func text(_ reason: Pushring_V1_Reconnect.Reason) -> String {
+  switch reason {
+  case .leaving: "the pod is leaving"
+  case .membershipLost: "the pod lost its membership"
+  case .rebalance: "the session belongs on another pod"
+  case .unspecified, .UNRECOGNIZED: "no reason given"
+  }
 }
 
 extension SessionStream {

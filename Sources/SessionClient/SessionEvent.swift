@@ -3,6 +3,8 @@ public enum SessionEvent: Sendable, Hashable {
   /// The session is registered on a pod; the first time, and after every reconnect or move.
   case welcomed(Welcomed)
   case message(ReceivedMessage)
+  /// The pod asks to go elsewhere; the session stays open meanwhile, and `welcomed` follows.
+  case moving(reason: String, endpoint: String)
   /// The stream is lost or refused; another attempt follows, after `pause` if there is one.
   case reconnecting(reason: String, pause: Duration)
   /// The last event.
@@ -22,6 +24,8 @@ public struct ReceivedMessage: Sendable, Hashable {
   public let id: String
   public let payload: [UInt8]
   public let headers: [String: String]
+  /// The pod that delivered it.
+  public let pod: String
   /// When the Sender accepted the push: microseconds since 1970, by the Sender's clock.
   public let sentAtUnixMicroseconds: Int64
 }

@@ -20,8 +20,7 @@ final class SessionStream: Sendable {
 
   private struct State {
     var tasks: [Task<Void, Never>] = []
-    var isWelcomed = false
-    var isClosed = false
+    var pod: String?
   }
 
   init(endpoint: String) {
@@ -36,19 +35,18 @@ final class SessionStream: Sendable {
   func start(
     _ hello: Pushring_V1_Hello, configuration: SessionClientConfiguration,
     onWelcome: @escaping @Sendable (Pushring_V1_Welcome) -> Void,
-    onMessage: @escaping @Sendable (Pushring_V1_Message) -> Void
+    onMessage: @escaping @Sendable (Pushring_V1_Message, _ pod: String) -> Void
   ) {
     let connection = PodConnection(endpoint: endpoint, configuration: configuration)
     let stream = Task {
       let end = await connection.connect(hello: hello, outbound: outbound, answer: outboundFrames) { event in
         switch event {
         case .welcome(let welcome):
-          guard self.markWelcomed() else { return }
+          guard self.markWelcomed(by: welcome.podID) else { return }
           onWelcome(welcome)
           self.changed.yield(.welcome(welcome))
         case .message(let message):
-          guard !self.isClosed else { return }
-          onMessage(message)
+          onMessage(message, self.state.withLock { $0.pod } ?? "")
           if configuration.acknowledges {
             self.outboundFrames.yield(.with { $0.acknowledge.messageIds = [message.id] })
           }
@@ -67,13 +65,10 @@ final class SessionStream: Sendable {
     state.withLock { $0.tasks = [stream, deadline] }
   }
 
-  /// Half-closes, gives the pod a moment to end the stream in good order, and then cancels.
+  /// Half-closes, gives the pod a moment to send what it has and to end the stream, and then cancels.
   func close(within limit: Duration = .seconds(1)) async {
     outboundFrames.finish()
-    let tasks = state.withLock { state in
-      state.isClosed = true
-      return state.tasks
-    }
+    let tasks = state.withLock { $0.tasks }
     guard let stream = tasks.first else { return }
     let bound = Task {
       try? await Task.sleep(for: limit)
@@ -89,14 +84,14 @@ final class SessionStream: Sendable {
     state.withLock { $0.tasks }.forEach { $0.cancel() }
   }
 
-  private var isWelcomed: Bool { state.withLock { $0.isWelcomed } }
-  private var isClosed: Bool { state.withLock { $0.isClosed } }
+  private var isWelcomed: Bool { state.withLock { $0.pod != nil } }
 
   /// False when it was before.
-  private func markWelcomed() -> Bool {
+  private func markWelcomed(by pod: String) -> Bool {
     state.withLock { state in
-      defer { state.isWelcomed = true }
-      return !state.isWelcomed
+      guard state.pod == nil else { return false }
+      state.pod = pod
+      return true
     }
   }
 

@@ -16,9 +16,11 @@ struct ConnectCommand: AsyncParsableCommand, SettingsReader {
       Reconnects with growing pauses, and follows the pods' requests to go elsewhere. Each message is a line on stdout; what
       happens to the session is told on stderr. With --output json everything is on stdout, one object a line:
         {"event":"welcome","session":…,"pod":…,"epoch":…,"endpoint":…}
-        {"event":"message","id":…,"payload":…,"headers":{…},"sentAt":…}   (payloadBase64 instead, when it isn't UTF-8)
-        {"event":"reconnecting","reason":…,"pauseSeconds":…}
-        {"event":"end","reason":…}
+        {"event":"message","id":…,"payload":…,"headers":{…},"pod":…,"sentAtUnixMicros":…}
+          (payloadBase64 instead of payload, when it isn't UTF-8)
+        {"event":"reconnect","reason":…,"endpoint":…}            the pod asks to go elsewhere
+        {"event":"ended","final":false,"reason":…,"pauseSeconds":…}   lost; another attempt follows
+        {"event":"ended","final":true,"reason":…}
       """)
 
   @Option(Settings.endpoint) var endpoint: String?
@@ -81,8 +83,9 @@ struct ConnectCommand: AsyncParsableCommand, SettingsReader {
       printer.print(event)
       guard case .message = event else { continue }
       received += 1
-      if received == count { client.close() }
+      if received == count { break }
     }
+    client.close()
     listener.cancel()
     let reason = await running.value
     if let count, received >= count { return }

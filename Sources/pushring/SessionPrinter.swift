@@ -21,6 +21,8 @@ struct SessionPrinter {
     case .message(let message):
       printData(
         (String(validating: message.payload, as: UTF8.self) ?? Data(message.payload).base64EncodedString()) + "\n")
+    case .moving(let reason, let endpoint):
+      printProgress("moving\(endpoint.isEmpty ? "" : " to \(endpoint)"): \(reason)")
     case .reconnecting(let reason, let pause):
       printProgress("reconnecting in \(pause.formatted(.units(allowed: [.seconds, .milliseconds]))): \(reason)")
     case .ended(let reason): printProgress("session ended: \(reason)")
@@ -39,9 +41,10 @@ struct SessionLine: Encodable {
   var payload: String?
   var payloadBase64: String?
   var headers: [String: String]?
-  /// Microseconds since 1970.
-  var sentAt: Int64?
+  var sentAtUnixMicros: Int64?
   var reason: String?
+  /// Of an end: no other attempt follows.
+  var final: Bool?
   var pauseSeconds: Double?
 
   init(_ event: SessionEvent) {
@@ -58,13 +61,20 @@ struct SessionLine: Encodable {
       payload = String(validating: message.payload, as: UTF8.self)
       if payload == nil { payloadBase64 = Data(message.payload).base64EncodedString() }
       headers = message.headers
-      sentAt = message.sentAtUnixMicroseconds
-    case .reconnecting(let reason, let pause):
-      self.event = "reconnecting"
+      pod = message.pod
+      sentAtUnixMicros = message.sentAtUnixMicroseconds
+    case .moving(let reason, let endpoint):
+      self.event = "reconnect"
       self.reason = reason
+      self.endpoint = endpoint
+    case .reconnecting(let reason, let pause):
+      self.event = "ended"
+      self.reason = reason
+      final = false
       pauseSeconds = pause / .seconds(1)
     case .ended(let reason):
-      self.event = "end"
+      self.event = "ended"
+      final = true
       self.reason = reason.description
     }
   }

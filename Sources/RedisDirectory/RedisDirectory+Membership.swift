@@ -75,7 +75,6 @@ extension RedisDirectory {
     var reply = first
     switch reply.status {
     case status: break
-    case "incompatible": throw try incompatible(&reply.rest)
     case "departed":
       throw DirectoryError(
         code: .departed,

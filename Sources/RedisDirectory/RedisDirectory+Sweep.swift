@@ -1,3 +1,4 @@
+internal import Logging
 internal import Placement
 internal import RedisClient
 internal import Sessions
@@ -84,11 +85,21 @@ extension RedisDirectory {
       let value: RedisValue
       do { value = try result.get() } catch { throw failed("read records to sweep", error) }
       guard case .bulk(let bytes) = value else { continue }
-      let record = try SessionRecord(
-        key: key, encoded: String(decoding: bytes, as: UTF8.self), storedAt: keys.sessions(of: key.user))
+      guard let record = readable(bytes, key) else { continue }
       if record.incarnation == incarnation { records.append(record) }
     }
     return records
+  }
+
+  /// Nil when this version can't read it: then it is not this version's to delete, and must not hold up the others.
+  private func readable(_ bytes: [UInt8], _ key: SessionKey) -> SessionRecord? {
+    do {
+      return try SessionRecord(
+        key: key, encoded: String(decoding: bytes, as: UTF8.self), storedAt: keys.sessions(of: key.user))
+    } catch {
+      logger.warning("A record that can't be read is left where it is", metadata: ["error": "\(error)"])
+      return nil
+    }
   }
 
   private func delete(_ records: [SessionRecord]) async throws(DirectoryError) -> Int {

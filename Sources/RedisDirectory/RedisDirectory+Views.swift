@@ -44,7 +44,6 @@ extension RedisDirectory {
     switch reply.status {
     case "none": return nil
     case "window": return try window(from: &reply.rest)
-    case "incompatible": throw try incompatible(&reply.rest)
     default: throw reply.rest.unexpected("status \"\(reply.status.prefix(40))\"")
     }
   }

@@ -55,9 +55,10 @@ extension RedisDirectory {
     } catch {
       throw failed(script.name, error)
     }
-    let reply = try MembershipReply(value, script: script.name, key: keys.meta)
+    var reply = try MembershipReply(value, script: script.name, key: keys.meta)
     serverSeen(reply.runID)
     if publishes, reply.wait > .zero { schedulePublishing(after: reply.wait) }
+    if reply.status == "incompatible" { throw try incompatible(&reply.rest) }
     return reply
   }
 

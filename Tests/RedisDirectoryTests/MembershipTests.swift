@@ -80,6 +80,33 @@ import Testing
     }
   }
 
+  @Test func nobodysLeaseEndsWhileTheRegistryWasSilent() async throws {
+    try await withRegistry(TestRegistry.settings) { registry in
+      _ = try await registry.directory.join(pod(1))
+      _ = try await registry.directory.join(pod(2))
+      // Twice the lease: the registry clock counts one renewal interval of it.
+      try await registry.server.cli("DEBUG", "SLEEP", "0.6")
+      let window = try #require(try await registry.directory.window())
+      #expect(window.current.members.map(\.state) == [.active, .active])
+    }
+  }
+
+  @Test func aClusterOfAnotherFormatIsRefusedAndLeftAlone() async throws {
+    try await withRegistry { registry in
+      let member = try await registry.directory.join(pod(1)).incarnation
+      try await registry.server.cli("HSET", "pushring:{test}:meta", "format", "2")
+      let before = try await registry.server.cli("HGETALL", "pushring:{test}:meta")
+      for call in [
+        { _ = try await registry.directory.window() },
+        { _ = try await registry.directory.join(pod(2)) },
+        { _ = try await registry.directory.renew(member, load: MemberLoad(sessions: 0, strays: 0)) },
+      ] as [() async throws -> Void] {
+        await #expect { try await call() } throws: { ($0 as? DirectoryError)?.code == .incompatible }
+      }
+      #expect(try await registry.server.cli("HGETALL", "pushring:{test}:meta") == before)
+    }
+  }
+
   @Test func aDrainingMemberStaysAndOwnsNothing() async throws {
     try await withRegistry { registry in
       let leaver = try await registry.directory.join(pod(1)).incarnation

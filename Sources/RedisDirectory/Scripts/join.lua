@@ -7,7 +7,6 @@
 -- The incarnation is the larger of the counter + 1 and the server's microseconds, so that it is not given twice even
 -- when the counter was lost. The first to join decides the settings, and so does one who finds no member at all.
 
-if format ~= '1' then return { 'incompatible', 0, run_id, format, settings } end
 if exists then
   advance_clock()
   expire()

@@ -5,7 +5,8 @@
 --       (Keys.swift says what each holds; all share the cluster's hash tag, hence one slot)
 -- ARGV  1 channel of views; a script's own arguments follow
 -- Every reply is an array that begins: status, microseconds until pending changes may be published (0: none are
--- pending; whoever gets another figure sees to a call by then), run_id of the server.
+-- pending; whoever gets another figure sees to a call by then), run_id of the server. What another version wrote is
+-- answered by: incompatible, 0, run_id, stored format, stored settings.
 --
 -- Why a prelude: the rules of the registry clock, of leases and of publishing are the same whoever calls, and because
 -- any call carries them out, no leader is needed. Numbers are doubles in Lua: exact to 2^53, which microseconds since
@@ -35,6 +36,9 @@ local floor_version, floor_digest = tonumber(stored[13] or 0), stored[14] or ''
 -- "renewal lease grace tokens", the first three in microseconds.
 local renewal, lease, grace, tokens = string.match(settings, '^(%d+) (%d+) (%d+) (%d+)$')
 renewal, lease, grace = tonumber(renewal or 0), tonumber(lease or 0), tonumber(grace or 0)
+
+-- Written by another version, or by something else: nothing is touched.
+if exists and (format ~= '1' or not tokens) then return { 'incompatible', 0, run_id, format, settings } end
 
 local function use_settings(text)
   settings = text

@@ -8,7 +8,6 @@
 -- one, so that the chain goes on. An incarnation that left or was written off does not come back: others have settled
 -- without it and forgotten its strays.
 
-if format ~= '1' then return { 'incompatible', 0, run_id, format, settings } end
 if exists then
   advance_clock()
   expire()

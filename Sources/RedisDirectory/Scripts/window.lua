@@ -2,10 +2,9 @@
 -- so that a cluster whose pods were all killed is cleaned up by whoever still looks.
 --
 -- Returns  window, wait, run_id, settled view ('' when none settled yet), current view, settings
---          | none, 0, '' (nobody ever joined) | incompatible, 0, run_id, stored format, stored settings
+--          | none, 0, '' (nobody ever joined)
 
 if not exists then return { 'none', 0, '' } end
-if format ~= '1' then return { 'incompatible', 0, run_id, format, settings } end
 advance_clock()
 expire()
 local wait = publish()

@@ -8,6 +8,8 @@ internal import UnixSignals
 
 /// - Parameter limit: how long finishing may take; then what is left is cancelled.
 func serve(_ services: [any Service], limit: Duration, logger: Logger) async throws {
+  // Who reads our log may go away; that must not end the server.
+  _ = signal(SIGPIPE, SIG_IGN)
   // Subscribed before anything is started, so that an early signal is obeyed too.
   let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
   var configuration = ServiceGroupConfiguration(

@@ -36,7 +36,7 @@ struct CommandLineTests {
     #expect(done.output.contains("\(flag): \"nowhere\" must be HOST:PORT"))
   }
 
-  @Test(arguments: ["0", "-1", "101", "heavy", ""])
+  @Test(arguments: ["0", "-1", "101", "heavy", "1.5"])
   func aBadWeightIsNamedWithItsBounds(weight: String) async throws {
     let done = try await pushring(["session-manager", "--weight=\(weight)"])
     #expect(done.code == 64)

@@ -56,6 +56,12 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
     let administration = AdministrationServer(
       host: admin.host, port: admin.port, registry: metrics,
       notReadyReason: { service.notReadyReason ?? sender.notReadyReason }, logger: logger)
+    logger.info(
+      "Starting",
+      metadata: [
+        "listen": "\(listen)", "strategy": "\(configuration.strategy)",
+        "redis.address": "\(access.configuration.address)", "cluster": "\(access.directory.cluster)",
+      ])
     try await serve(
       [
         Background { await access.client.run() }, Background { await follower.run() }, administration,

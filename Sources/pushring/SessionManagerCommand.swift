@@ -74,6 +74,13 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       access: access, deadline: deadline)
     let administration = AdministrationServer(
       host: admin.host, port: admin.port, registry: metrics, notReadyReason: { pod.notReadyReason }, logger: logger)
+    logger.info(
+      "Starting",
+      metadata: [
+        "pod.id": "\(configuration.podID)", "listen": "\(edge.host):\(edge.port)",
+        "peer.listen": "\(configuration.peerListenHost):\(configuration.peerListenPort)",
+        "redis.address": "\(access.configuration.address)", "cluster": "\(access.directory.cluster)",
+      ])
     try await serve(
       [Background { await access.client.run() }, Background { await follower.run() }, administration, pod],
       limit: deadline + .seconds(10), logger: logger)

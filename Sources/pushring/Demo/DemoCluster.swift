@@ -57,12 +57,19 @@ final class DemoCluster: Sendable {
     let arguments = [
       "--port", "\(redisPort)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory.path,
     ]
-    do {
-      try start("redis", URL(fileURLWithPath: "/usr/bin/env"), [redisServer] + arguments)
-    } catch {
+    guard let file = found(redisServer) else {
       throw Failure(
-        "can't start \(redisServer): \(error.localizedDescription); install Redis, or name it with --redis-server")
+        "there is no program \(redisServer): install Redis (apt-get install redis-server), or say where it is "
+          + "with --redis-server FILE")
     }
+    try start("redis", file, arguments)
+  }
+
+  /// As a shell finds a command.
+  private func found(_ command: String) -> URL? {
+    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+    let candidates = command.contains("/") ? [command] : folders.map { "\($0)/\(command)" }
+    return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }.map { URL(fileURLWithPath: $0) }
   }
 
   func start(_ pod: Pod) throws {

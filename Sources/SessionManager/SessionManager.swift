@@ -1,40 +1,184 @@
+/// A pod: holds sessions, and delivers what Senders bring.
+///
+/// The parts, each in a file of its own:
+/// - `SessionHub` performs what the session table (`Sessions`) decides;
+/// - `EdgeServices` is what devices call, `DeliveryService` what Senders call, `Health` what load balancers call;
+/// - `MembershipKeeper` keeps the lease, `Registrar` the sessions' records;
+/// - `SessionManager` starts them in order, and ends them in order.
+///
+/// The order: a pod listens before it joins, so that nobody is sent to a closed door; and it ends every stream before
+/// it stops listening, so that a refused connection proves that nobody is served there any more.
 public import Logging
 public import RedisDirectory
 public import SessionEdge
+internal import Placement
+internal import Sessions
+internal import Synchronization
 
-/// STUB. What a pod is told by its operator; defaults are the documented ones.
-public struct SessionManagerConfiguration: Sendable, Hashable {
-  public var podID: String
-  /// What clients and peers are told: "HOST:PORT". Empty: the addresses that are really listened on.
-  public var advertise: String = ""
-  public var peerAdvertise: String = ""
-  public var peerListenHost: String
-  public var peerListenPort: Int
-  public var weight: Int = 1
-  public var zone: String = ""
-  public var helloTimeout: Duration = .seconds(5)
-  public var outboundLimitBytes: Int = 1024 * 1024
-  public var maximumMessageBytes: Int = 256 * 1024
-  /// 0: no limit of its own.
-  public var maximumSessions: Int = 0
-  public var settings: DirectorySettings = .init()
-  public init(podID: String, peerListenHost: String, peerListenPort: Int) {
-    self.podID = podID
-    self.peerListenHost = peerListenHost
-    self.peerListenPort = peerListenPort
-  }
-}
-
-/// STUB. A pod. `run` listens, joins, serves; when its task is cancelled or `drain` was called it leaves in good order.
 public final class SessionManager: Sendable {
+  private let configuration: SessionManagerConfiguration
+  private let edge: any SessionEdge
+  private let directory: RedisDirectory
+  private let follower: ViewFollower
+  private let observer: any SessionManagerObserver
+  private let logger: Logger
+  private let hub: SessionHub
+  private let registrar: Registrar
+  private let peers: PeerServer
+  /// The time there is for leaving.
+  private let drainOrder = OneShot<Duration>()
+
+  /// - Parameter follower: is run by the caller, as is the directory's Redis client.
   public init(
     configuration: SessionManagerConfiguration, edge: any SessionEdge, directory: RedisDirectory,
-    follower: ViewFollower, logger: Logger
-  ) {}
-  /// Returns after a good leave; throws when it could not start (port in use, pod id malformed, ...).
-  public func run() async throws { fatalError("stub") }
-  /// SIGTERM: unready, tell clients to reconnect, end streams, leave. `run` returns when done, within `deadline`.
-  public func drain(deadline: Duration) { fatalError("stub") }
+    follower: ViewFollower, observer: any SessionManagerObserver = MetricsObserver(), logger: Logger
+  ) {
+    var logger = logger
+    logger[metadataKey: "pod.id"] = "\(configuration.podID)"
+    self.configuration = configuration
+    self.edge = edge
+    self.directory = directory
+    self.follower = follower
+    self.observer = observer
+    self.logger = logger
+    var limits = SessionLimits()
+    limits.helloTimeout = configuration.helloTimeout
+    limits.outboundBytes = configuration.outboundLimitBytes
+    limits.messageBytes = configuration.maximumMessageBytes
+    limits.sessions = configuration.maximumSessions
+    hub = SessionHub(podID: configuration.podID, limits: limits, follower: follower, observer: observer)
+    registrar = Registrar(hub: hub, directory: directory, observer: observer, logger: logger)
+    peers = PeerServer(
+      host: configuration.peerListenHost, port: configuration.peerListenPort,
+      services: [DeliveryService(hub: hub), PeerHealth(readiness: hub.readiness)], logger: logger)
+  }
+
+  /// Listens, joins, serves. Returns after leaving in good order, which `drain` or the task's cancellation starts.
+  /// - Throws: when the pod can't start: a port in use, a malformed pod id, a cluster with other settings.
+  public func run() async throws {
+    // A task of its own, because a cancelled one could not leave in good order any more.
+    let serving = Task { try await self.serve() }
+    try await withTaskCancellationHandler {
+      try await serving.value
+    } onCancel: {
+      self.drain(deadline: self.configuration.drainDeadline)
+    }
+  }
+
+  /// Unready at once; asks clients to go elsewhere, ends streams, leaves. `run` returns within `deadline` and a moment.
+  public func drain(deadline: Duration) { drainOrder.succeed(deadline) }
+
   /// Nil when ready to take sessions; otherwise why not, for `/readyz`.
-  public var notReadyReason: String? { fatalError("stub") }
+  public var notReadyReason: String? {
+    drainOrder.result == nil ? hub.notReadyReason : "the pod is leaving"
+  }
+
+  /// Where clients connect, once it listens; throws when it can't.
+  public func address() async throws -> String { try await edge.address() }
+
+  /// Where Senders connect, once it listens; throws when it can't.
+  public func peerAddress() async throws -> String { try await peers.address() }
+
+  // MARK: Serving
+
+  private enum Part {
+    case servers
+    case registrar
+    case life
+  }
+
+  private func serve() async throws {
+    try await withThrowingTaskGroup(of: Part.self) { group in
+      group.addTask {
+        try await self.edge.run(EdgeServices(hub: self.hub))
+        return .servers
+      }
+      group.addTask {
+        try await self.peers.run()
+        return .servers
+      }
+      group.addTask {
+        await self.registrar.run()
+        return .registrar
+      }
+      group.addTask {
+        await self.ticks()
+        return .registrar
+      }
+      group.addTask {
+        try await self.live()
+        return .life
+      }
+      defer { group.cancelAll() }
+      for try await part in group {
+        if case .life = part { return }
+        // The servers end only by `live`'s stopping them, else by throwing.
+        guard case .servers = part, drainOrder.result == nil else { continue }
+        throw SessionManagerError(message: "a server of this pod ended by itself; start the pod again")
+      }
+    }
+  }
+
+  private func ticks() async {
+    while !Task.isCancelled {
+      hub.tick()
+      try? await Task.sleep(for: .milliseconds(200))
+    }
+  }
+
+  private func live() async throws {
+    let description = MemberDescription(
+      podID: configuration.podID, endpoint: try await advertised(configuration.advertise, edge.address()),
+      peerEndpoint: try await advertised(configuration.peerAdvertise, peers.address()), weight: configuration.weight,
+      zone: configuration.zone)
+    let keeper = try await MembershipKeeper.join(
+      description, settings: configuration.settings, hub: hub, directory: directory, follower: follower,
+      observer: observer, logger: logger, unless: drainOrder)
+    let keeping = Task { await keeper?.run() }
+    let deadline = (try? await drainOrder.value()) ?? .zero
+    await leave(keeper, keeping, within: deadline)
+  }
+
+  private func advertised(_ configured: String, _ listening: String) -> String {
+    configured.isEmpty ? listening : configured
+  }
+
+  // MARK: Leaving
+
+  /// Four fifths of the time are the clients'; the rest is for ending streams, records and servers.
+  private func leave(_ keeper: MembershipKeeper?, _ keeping: Task<Void?, Never>, within deadline: Duration) async {
+    let start = ContinuousClock.now
+    let clientsEnd = start.advanced(by: deadline * 4 / 5)
+    let end = start.advanced(by: deadline)
+    logger.info("The pod is leaving", metadata: ["deadline.seconds": "\(deadline.inSeconds)"])
+    hub.startDraining(deadline: deadline * 4 / 5)
+    await before(clientsEnd) { await keeper?.drain() }
+    await wait(until: clientsEnd) { self.hub.streamCount == 0 }
+    hub.endAll(StreamEnd(.leaving, "this pod is being shut down; connect to another one"))
+    await wait(until: end) { self.registrar.isIdle }
+    keeping.cancel()
+    await before(max(end, .now.advanced(by: .milliseconds(500)))) {
+      await keeping.value
+      await keeper?.leave()
+    }
+    hub.readiness.close()
+    await edge.stop(deadline: max(.milliseconds(200), ContinuousClock.now.duration(to: end)))
+    await peers.stop(grace: .milliseconds(200))
+    logger.info("The pod has left")
+  }
+
+  /// Looked at often: what it waits for is the work of other tasks, and has many causes.
+  private func wait(until end: ContinuousClock.Instant, for condition: () -> Bool) async {
+    while !condition(), ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
+  }
+
+  /// Waits for the work until `end`; then it goes on by itself, bounded by the registry client's time-outs.
+  private func before(_ end: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) async {
+    let done = OneShot<Void>()
+    let task = Task {
+      await work()
+      done.succeed(())
+    }
+    if await done.value(before: end) == nil { task.cancel() }
+  }
 }

@@ -26,12 +26,12 @@ extension SessionTable {
   }
 
   /// Whether a stream of this session is live or on its way to be: then its record is not to be cleaned up.
-  public func holds(_ key: SessionKey) -> Bool {
-    if liveStream(of: key) != nil { return true }
-    return streams.values.contains { entry in
-      guard case .registering(let hello) = entry.state else { return false }
-      return hello.key == key
-    }
+  public func holds(_ key: SessionKey) -> Bool { liveStream(of: key) != nil || registering[key] != nil }
+
+  /// Whether exactly this record has a live stream.
+  public func holds(_ record: SessionRecord) -> Bool {
+    guard let stream = liveStream(of: record.key) else { return false }
+    return epoch(of: stream) == record.epoch
   }
 
   /// Every stream, of any state.

@@ -40,6 +40,8 @@ public struct SessionTable: Sendable {
   var streams: [StreamID: Stream] = [:]
   /// Live sessions only.
   var users: [UserID: [SessionID: StreamID]] = [:]
+  /// How many streams of each session wait for their registration.
+  var registering: [SessionKey: Int] = [:]
   /// In order of their deadlines, as the time-out is the same for all; closed streams are skipped when their turn comes.
   private var helloDeadlines: [(deadline: Duration, stream: StreamID)] = []
   private var admits = Admission.notReady
@@ -115,6 +117,7 @@ public struct SessionTable: Sendable {
     do {
       let hello = try Hello(request, chosenSessionID: chosenSessionID)
       streams[stream]?.state = .registering(hello)
+      registering[hello.key, default: 0] += 1
       return .register(hello)
     } catch {
       streams[stream] = nil
@@ -156,10 +159,11 @@ public struct SessionTable: Sendable {
     guard case .registering(let hello) = streams[stream]?.state else { return .gone }
     let current = liveStream(of: record.key)
     if let current, let epoch = epoch(of: current), epoch > record.epoch {
-      streams[stream] = nil
+      forget(stream)
       return .superseded
     }
     if let current { forget(current) }
+    registrationEnded(hello.key)
     streams[stream]?.state = .live(hello, record)
     users[record.key.user, default: [:]][record.key.session] = stream
     counts.live += 1
@@ -169,7 +173,7 @@ public struct SessionTable: Sendable {
   /// - Returns: whether there still is a stream to be told.
   public mutating func registrationFailed(_ stream: StreamID) -> Bool {
     guard case .registering = streams[stream]?.state else { return false }
-    streams[stream] = nil
+    forget(stream)
     return true
   }
 
@@ -204,10 +208,21 @@ public struct SessionTable: Sendable {
   private mutating func forget(_ stream: StreamID) {
     guard let entry = streams.removeValue(forKey: stream) else { return }
     counts.queuedBytes -= entry.queuedBytes
-    guard case .live(_, let record) = entry.state else { return }
-    counts.live -= 1
-    users[record.key.user]?[record.key.session] = nil
-    if users[record.key.user]?.isEmpty == true { users[record.key.user] = nil }
+    switch entry.state {
+    case .awaitingHello:
+      break
+    case .registering(let hello):
+      registrationEnded(hello.key)
+    case .live(_, let record):
+      counts.live -= 1
+      users[record.key.user]?[record.key.session] = nil
+      if users[record.key.user]?.isEmpty == true { users[record.key.user] = nil }
+    }
+  }
+
+  private mutating func registrationEnded(_ key: SessionKey) {
+    let left = (registering[key] ?? 1) - 1
+    registering[key] = left > 0 ? left : nil
   }
 }
 

@@ -1,8 +1,10 @@
 /// A value that is set once and awaited by any number of tasks.
 internal import Synchronization
 
-final class OneShot<Value: Sendable>: Sendable {
+package final class OneShot<Value: Sendable>: Sendable {
   private let state = Mutex(State())
+
+  package init() {}
 
   private struct State {
     var result: Result<Value, any Error>?
@@ -11,12 +13,15 @@ final class OneShot<Value: Sendable>: Sendable {
   }
 
   /// The first outcome counts.
-  func succeed(_ value: Value) { resolve(.success(value)) }
+  package func succeed(_ value: Value) { resolve(.success(value)) }
 
-  func fail(_ error: any Error) { resolve(.failure(error)) }
+  package func fail(_ error: any Error) { resolve(.failure(error)) }
+
+  /// Nil while it is not set, or when it failed.
+  package var result: Value? { state.withLock { try? $0.result?.get() } }
 
   /// Throws what `fail` was given, or `CancellationError`.
-  func value() async throws -> Value {
+  package func value() async throws -> Value {
     let waiter = state.withLock { state in
       state.lastWaiter += 1
       return state.lastWaiter
@@ -38,7 +43,7 @@ final class OneShot<Value: Sendable>: Sendable {
   }
 
   /// Nil when it was not set in time.
-  func value(before deadline: ContinuousClock.Instant) async -> Value? {
+  package func value(before deadline: ContinuousClock.Instant) async -> Value? {
     await withTaskGroup(of: Value?.self) { group in
       group.addTask { try? await self.value() }
       group.addTask {

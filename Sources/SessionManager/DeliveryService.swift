@@ -1,0 +1,59 @@
+/// Delivers what Senders bring. A batch is answered before the next one is read, so that the stream's flow control
+/// bounds what waits here: delivery itself only queues, and never waits for a client.
+internal import GRPCCore
+internal import Placement
+internal import Sessions
+internal import Wire
+
+struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
+  let hub: SessionHub
+
+  func deliver(
+    request: RPCAsyncSequence<Pushring_V1_DeliverBatch, any Error>,
+    response: RPCWriter<Pushring_V1_DeliverResultBatch>,
+    context: ServerContext
+  ) async throws {
+    for try await batch in request { try await response.write(answer(batch)) }
+  }
+
+  private func answer(_ batch: Pushring_V1_DeliverBatch) -> Pushring_V1_DeliverResultBatch {
+    // Encoded once, however many sessions the message goes to.
+    let frames = batch.messages.map(messageFrame)
+    var answer = Pushring_V1_DeliverResultBatch()
+    answer.results = batch.requests.map { deliver($0, frames) }
+    answer.window = Pushring_V1_ViewWindow(hub.window?.stamps ?? .none)
+    return answer
+  }
+
+  private func deliver(_ request: Pushring_V1_DeliverRequest, _ frames: [[UInt8]]) -> Pushring_V1_DeliverResult {
+    var result = Pushring_V1_DeliverResult()
+    result.correlation = request.correlation
+    // "Complete" needs the rules R1 to R5 of the design, section 4. Until they are kept here, no pod claims it, and
+    // Senders confirm with the registry.
+    result.complete = false
+    guard request.messageIndex < frames.count else {
+      result.error = "the request names message \(request.messageIndex), and the batch has \(frames.count)"
+      return result
+    }
+    do {
+      let user = try UserID(request.userID)
+      let targets = try request.sessions.map {
+        DeliveryTarget(session: try SessionID($0.sessionID), epoch: Epoch(rawValue: $0.epoch))
+      }
+      result.sessions = hub.deliver(to: user, targets: targets, frame: frames[Int(request.messageIndex)])
+        .map(Pushring_V1_SessionResult.init)
+    } catch {
+      result.error = "\(error)"
+    }
+    return result
+  }
+}
+
+extension Pushring_V1_SessionResult {
+  init(_ delivery: SessionDelivery) {
+    self.init()
+    sessionID = delivery.session.text
+    outcome = Pushring_V1_Outcome(delivery.outcome)
+    epoch = delivery.epoch.rawValue
+  }
+}

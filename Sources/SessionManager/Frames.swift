@@ -1,0 +1,90 @@
+/// Server frames as bytes.
+internal import Placement
+internal import SessionEdge
+internal import Sessions
+internal import SwiftProtobuf
+internal import Wire
+
+/// Encoding one of our own messages can't fail: no required fields, and sizes far below 2 GiB.
+func encoded(_ message: some SwiftProtobuf.Message) -> [UInt8] {
+  guard let bytes: [UInt8] = try? message.serializedBytes() else {
+    preconditionFailure("\(type(of: message)) could not be encoded")
+  }
+  return bytes
+}
+
+func messageFrame(_ message: Pushring_V1_Message) -> [UInt8] {
+  var frame = Pushring_V1_ServerFrame()
+  frame.message = message
+  return encoded(frame)
+}
+
+func pongFrame(nonce: UInt64) -> [UInt8] {
+  var frame = Pushring_V1_ServerFrame()
+  frame.pong.nonce = nonce
+  return encoded(frame)
+}
+
+func welcomeFrame(
+  _ record: SessionRecord, view: ViewStamp, successors: [Member], maximumMessageBytes: Int
+) -> [UInt8] {
+  var welcome = Pushring_V1_Welcome()
+  welcome.sessionID = record.key.session.text
+  welcome.podID = record.podID
+  welcome.epoch = record.epoch.rawValue
+  welcome.incarnation = record.incarnation.rawValue
+  welcome.view = Pushring_V1_ViewStamp(view)
+  welcome.successors = successors.map { Pushring_V1_PodEndpoint($0.description) }
+  welcome.maxMessageBytes = UInt32(clamping: maximumMessageBytes)
+  var frame = Pushring_V1_ServerFrame()
+  frame.welcome = welcome
+  return encoded(frame)
+}
+
+func reconnectFrame(deadline: Duration, successors: [Member], reason: Pushring_V1_Reconnect.Reason) -> [UInt8] {
+  var reconnect = Pushring_V1_Reconnect()
+  reconnect.deadlineMillis = UInt32(clamping: deadline.milliseconds)
+  reconnect.reason = reason
+  reconnect.successors = successors.map { Pushring_V1_PodEndpoint($0.description) }
+  if let first = reconnect.successors.first { reconnect.endpoint = first }
+  var frame = Pushring_V1_ServerFrame()
+  frame.reconnect = reconnect
+  return encoded(frame)
+}
+
+extension Duration {
+  /// Whole milliseconds, towards zero.
+  var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+
+  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+
+extension EdgeStatus {
+  /// The trailers tell a client's program why and where to go; Docs/protocol.md lists them.
+  init(_ end: StreamEnd, endpoints: [Member]) {
+    var trailers = ["pushring-reason": end.reason.rawValue]
+    if end.reason.sendsElsewhere, !endpoints.isEmpty {
+      trailers["pushring-endpoints"] = endpoints.map(\.description.endpoint).joined(separator: ",")
+    }
+    self.init(end.reason.code, end.message, trailers: trailers)
+  }
+}
+
+extension EndReason {
+  fileprivate var code: EdgeStatus.Code {
+    switch self {
+    case .takenOver: .aborted
+    case .leaving, .membershipLost, .notReady, .registryUnavailable: .unavailable
+    case .badHello, .badFrame: .invalidArgument
+    case .helloTimeout: .deadlineExceeded
+    case .slow, .full: .resourceExhausted
+    }
+  }
+
+  fileprivate var sendsElsewhere: Bool {
+    switch self {
+    case .leaving, .membershipLost, .notReady, .registryUnavailable, .full: true
+    case .takenOver, .badHello, .badFrame, .helloTimeout, .slow: false
+    }
+  }
+}

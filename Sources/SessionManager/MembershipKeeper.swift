@@ -1,0 +1,266 @@
+/// Keeps the pod a member: joins, renews, resumes, acknowledges views, and in the end leaves.
+///
+/// The lease is measured from before the renewal was sent, on `ContinuousClock`, which counts the time a machine was
+/// suspended (on Linux the runtime reads CLOCK_BOOTTIME), so that the pod's own idea of it always ends first.
+///
+/// While the registry can't be reached nothing is taken from the clients: the pod keeps its streams, admits nobody
+/// once its lease is over, and goes on renewing. When the registry answers that it does not know the pod (its lease
+/// ended, or Redis lost its data), the pod resumes and writes its records again, in batches. Only when the registry
+/// has written the incarnation off does the pod close its streams and join as a new one.
+internal import Logging
+internal import Placement
+internal import RedisDirectory
+internal import SessionEdge
+internal import Sessions
+internal import Synchronization
+
+final class MembershipKeeper: Sendable {
+  private let description: MemberDescription
+  private let settings: DirectorySettings
+  private let hub: SessionHub
+  private let directory: RedisDirectory
+  private let follower: ViewFollower
+  private let observer: any SessionManagerObserver
+  private let logger: Logger
+  private let state: Mutex<State>
+
+  private static let restoreBatch = 500
+  private static let sweepLimit = 500
+
+  private struct State {
+    var membership: Membership
+    var acknowledged: ViewStamp?
+    /// Records to be written again.
+    var toRestore: [SessionRecord] = []
+    var isFailing = false
+  }
+
+  private init(
+    _ description: MemberDescription, _ settings: DirectorySettings, _ hub: SessionHub, _ directory: RedisDirectory,
+    _ follower: ViewFollower, _ observer: any SessionManagerObserver, _ logger: Logger, _ membership: Membership
+  ) {
+    self.description = description
+    self.settings = settings
+    self.hub = hub
+    self.directory = directory
+    self.follower = follower
+    self.observer = observer
+    self.logger = logger
+    state = Mutex(State(membership: membership))
+  }
+
+  private var incarnation: Incarnation { state.withLock { $0.membership.incarnation } }
+
+  // MARK: Joining
+
+  /// Tries until the registry answers; nil when `stop` came first.
+  /// - Throws: what trying again does not mend: other settings, a malformed pod id.
+  static func join(
+    _ description: MemberDescription, settings: DirectorySettings, hub: SessionHub, directory: RedisDirectory,
+    follower: ViewFollower, observer: any SessionManagerObserver, logger: Logger, unless stop: OneShot<Duration>
+  ) async throws -> MembershipKeeper? {
+    var backoff = Duration.milliseconds(100)
+    while stop.result == nil {
+      let before = ContinuousClock.now
+      do {
+        let membership = try await directory.join(description)
+        let keeper = MembershipKeeper(
+          description, settings, hub, directory, follower, observer, logger, membership)
+        await keeper.admitted(membership, before)
+        return keeper
+      } catch  where error.code == .unavailable {
+        logger.warning(
+          "The pod can't join yet, because the registry does not answer; it tries again",
+          metadata: ["error": "\(error.message)", "retry.seconds": "\(backoff.inSeconds)"])
+        _ = await stop.value(before: .now.advanced(by: backoff * Double.random(in: 0.5...1)))
+        backoff = min(backoff * 2, .seconds(2))
+      } catch {
+        throw SessionManagerError(message: "the pod \(description.podID) can't join: \(error.message)")
+      }
+    }
+    return nil
+  }
+
+  private func admitted(_ membership: Membership, _ before: ContinuousClock.Instant) async {
+    state.withLock { state in
+      state.membership = membership
+      state.acknowledged = nil
+    }
+    _ = try? await follower.refresh()
+    hub.joined(membership, leaseEnds: before.advanced(by: membership.lease))
+    logger.info(
+      "The pod is a member",
+      metadata: [
+        "incarnation": "\(membership.incarnation)", "view": "\(membership.window.current.stamp)",
+        "lease.seconds": "\(membership.lease.inSeconds)",
+      ])
+    await acknowledge()
+  }
+
+  // MARK: Keeping
+
+  /// Until the task is cancelled.
+  func run() async {
+    await withDiscardingTaskGroup { group in
+      group.addTask { await self.keepRenewing() }
+      group.addTask { for await _ in self.follower.windows() { await self.acknowledge() } }
+      group.addTask { await self.keepTakingTakeovers() }
+      group.addTask { await self.keepSweeping() }
+    }
+  }
+
+  private func keepRenewing() async {
+    while !Task.isCancelled {
+      let start = ContinuousClock.now
+      await renew()
+      try? await Task.sleep(until: start.advanced(by: settings.renewalInterval), clock: .continuous)
+    }
+  }
+
+  private func renew() async {
+    let before = ContinuousClock.now
+    do {
+      switch try await directory.renew(incarnation, load: hub.load) {
+      case .renewed(let lease, let current, let takeovers):
+        renewed(lease, before)
+        takeovers.forEach { hub.takenOver($0.key, newEpoch: $0.newEpoch) }
+        if current != follower.window?.current.stamp { _ = try? await follower.refresh() }
+        try await restore()
+        await acknowledge()
+      case .lapsed:
+        try await resume()
+      }
+    } catch {
+      failed(error)
+    }
+  }
+
+  private func renewed(_ lease: Duration, _ before: ContinuousClock.Instant) {
+    hub.leaseExtended(until: before.advanced(by: lease))
+    observer.renewed(lease: lease)
+    let wasFailing = state.withLock { state in
+      defer { state.isFailing = false }
+      return state.isFailing
+    }
+    if wasFailing { logger.info("The pod's lease is renewed again") }
+  }
+
+  /// Told once, not each second.
+  private func failed(_ error: DirectoryError) {
+    let leaseLeft = hub.leaseLeft ?? .zero
+    observer.renewalFailed(leaseLeft: leaseLeft)
+    let isNew = state.withLock { state in
+      defer { state.isFailing = true }
+      return !state.isFailing
+    }
+    guard isNew else { return }
+    logger.warning(
+      "The pod's lease was not renewed; its sessions stay, and it admits new ones only while the lease lasts",
+      metadata: ["error": "\(error.message)", "lease.left.seconds": "\(leaseLeft.inSeconds)"])
+  }
+
+  // MARK: Resuming
+
+  private func resume() async throws(DirectoryError) {
+    let floor = hub.window?.current.stamp ?? state.withLock { $0.membership.window.current.stamp }
+    logger.warning(
+      "The registry does not know this pod: its lease ended, or Redis lost its data; resuming",
+      metadata: ["incarnation": "\(incarnation)", "floor": "\(floor)"])
+    let before = ContinuousClock.now
+    do {
+      let membership = try await directory.resume(incarnation, description, floor: floor)
+      observer.resumed()
+      state.withLock { $0.toRestore = hub.records }
+      await admitted(membership, before)
+    } catch  where error.code == .departed {
+      try await joinAnew()
+      return
+    }
+    if hub.isDraining { try await directory.drain(incarnation) }
+    try await restore()
+  }
+
+  /// The registry gave this incarnation up, and others may have counted its streams as closed.
+  private func joinAnew() async throws(DirectoryError) {
+    logger.warning("The registry has written this pod off: it ends its streams and joins as a new incarnation")
+    hub.endAll(
+      StreamEnd(.membershipLost, "this pod was cut off from the registry for longer than its grace; connect again"))
+    let before = ContinuousClock.now
+    let membership = try await directory.join(description)
+    await admitted(membership, before)
+    if hub.isDraining { try await directory.drain(incarnation) }
+  }
+
+  /// Writes what is left to write again; goes on at the next renewal when the registry goes away meanwhile.
+  private func restore() async throws(DirectoryError) {
+    while case let batch = state.withLock({ Array($0.toRestore.suffix(Self.restoreBatch)) }), !batch.isEmpty {
+      // Those that ended since are not written.
+      let records = batch.filter(hub.holds)
+      let superseded = try await directory.restore(records)
+      state.withLock { $0.toRestore.removeLast(batch.count) }
+      for record in superseded {
+        hub.takenOver(record.key, newEpoch: Epoch(rawValue: record.epoch.rawValue + 1))
+      }
+      // Those that ended while they were written.
+      for record in records where !hub.holds(record) { hub.work.continuation.yield(.unregister(record)) }
+      observer.restored(records.count - superseded.count, superseded: superseded.count)
+    }
+  }
+
+  // MARK: Views, takeovers, sweeping
+
+  /// The design's rule R2 wants that each session's owner knows of it first; until the placement protocol exists no
+  /// pod claims completeness, so there is nothing to wait for.
+  private func acknowledge() async {
+    guard let current = hub.window?.current.stamp else { return }
+    let (incarnation, acknowledged) = state.withLock { ($0.membership.incarnation, $0.acknowledged) }
+    guard current != acknowledged else { return }
+    guard (try? await directory.acknowledge(incarnation, view: current)) == true else { return }
+    state.withLock { state in
+      if state.membership.incarnation == incarnation { state.acknowledged = current }
+    }
+  }
+
+  /// Of the incarnation at the start; after joining anew the renewals take them.
+  private func keepTakingTakeovers() async {
+    for await _ in follower.takeoverHints(for: incarnation) {
+      guard let takeovers = try? await directory.takeTakeovers(incarnation) else { continue }
+      takeovers.forEach { hub.takenOver($0.key, newEpoch: $0.newEpoch) }
+    }
+  }
+
+  /// Every pod does, at its own moments; each call is bounded, so a dead pod's records go at a steady rate.
+  private func keepSweeping() async {
+    while !Task.isCancelled {
+      try? await Task.sleep(for: settings.renewalInterval * Double.random(in: 1...2))
+      guard !Task.isCancelled, let swept = try? await directory.sweep(limit: Self.sweepLimit) else { continue }
+      guard swept.deleted > 0 else { continue }
+      observer.swept(swept.deleted)
+      logger.info(
+        "Swept records of dead incarnations",
+        metadata: ["records": "\(swept.deleted)", "incarnations.left": "\(swept.incarnationsLeft)"])
+    }
+  }
+
+  // MARK: Leaving
+
+  /// Out of the ring, with the lease kept.
+  func drain() async {
+    do {
+      try await directory.drain(incarnation)
+    } catch {
+      logger.warning("The registry was not told that the pod drains", metadata: ["error": "\(error.message)"])
+    }
+  }
+
+  /// To be called when `run` has returned: a renewal after it would make the pod a member again.
+  func leave() async {
+    do {
+      try await directory.leave(incarnation)
+    } catch {
+      logger.warning(
+        "The registry was not told that the pod left: its lease and its grace run out instead",
+        metadata: ["error": "\(error.message)"])
+    }
+  }
+}

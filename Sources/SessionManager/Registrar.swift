@@ -1,0 +1,152 @@
+/// Does the hub's work at the registry: registers sessions, and takes away the records of those that ended.
+///
+/// Registrations run side by side, so that the registry client can put them into shared pipelines; the hub bounds their
+/// number. Taking away goes one batch after another and may wait: while the registry is away it is kept, up to a bound,
+/// and tried again. What is dropped at the bound is counted; such a record says "gone" until the incarnation ends.
+internal import Logging
+internal import Placement
+internal import RedisDirectory
+internal import Sessions
+internal import Synchronization
+
+final class Registrar: Sendable {
+  private let hub: SessionHub
+  private let directory: RedisDirectory
+  private let observer: any SessionManagerObserver
+  private let logger: Logger
+  private let state = Mutex(State())
+  private let wake = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+  private static let maximumCleanUps = 200_000
+  private static let batch = 256
+  private static let retryInterval = Duration.milliseconds(500)
+
+  private struct State {
+    var cleanUps: [CleanUp] = []
+    /// Taken from the list and on their way.
+    var inFlight = 0
+    var dropped = 0
+  }
+
+  private enum CleanUp: Sendable {
+    case unregister(SessionRecord)
+    case verify(SessionKey)
+  }
+
+  init(
+    hub: SessionHub, directory: RedisDirectory, observer: any SessionManagerObserver, logger: Logger
+  ) {
+    self.hub = hub
+    self.directory = directory
+    self.observer = observer
+    self.logger = logger
+  }
+
+  /// Until the task is cancelled.
+  func run() async {
+    await withDiscardingTaskGroup { group in
+      group.addTask { await self.cleanUpWhenWoken() }
+      for await work in hub.work.stream {
+        switch work {
+        case .register(let stream, let hello): group.addTask { await self.register(stream, hello) }
+        case .unregister(let record): self.later(.unregister(record))
+        case .verify(let key): self.later(.verify(key))
+        }
+      }
+      group.cancelAll()
+    }
+  }
+
+  /// Whether nothing waits to be taken away.
+  var isIdle: Bool { state.withLock { $0.cleanUps.isEmpty && $0.inFlight == 0 } }
+
+  // MARK: Registering
+
+  private func register(_ stream: StreamID, _ hello: Hello) async {
+    guard let incarnation = hub.incarnation else { return }
+    let start = ContinuousClock.now
+    do {
+      let registration = try await directory.register(
+        hello.key, podID: hub.podID, incarnation: incarnation, lastEpoch: hello.lastEpoch)
+      hub.registered(stream, registration.record, after: start.duration(to: .now))
+    } catch {
+      logger.debug(
+        "A session was not registered", metadata: ["user.id": "\(hello.key.user)", "error": "\(error.message)"])
+      hub.registrationFailed(stream, hello, error)
+    }
+  }
+
+  // MARK: Taking away
+
+  private func later(_ cleanUp: CleanUp) {
+    let isDropped = state.withLock { state in
+      guard state.cleanUps.count < Self.maximumCleanUps else { return true }
+      state.cleanUps.append(cleanUp)
+      return false
+    }
+    if isDropped { observer.cleanUpDropped(1) }
+    wake.continuation.yield()
+  }
+
+  private func cleanUpWhenWoken() async {
+    for await _ in wake.stream {
+      while !Task.isCancelled, let batch = takeBatch() {
+        let failed = await cleanUp(batch)
+        giveBack(failed, of: batch.count)
+        if !failed.isEmpty { try? await Task.sleep(for: Self.retryInterval) }
+      }
+    }
+  }
+
+  private func takeBatch() -> [CleanUp]? {
+    state.withLock { state in
+      guard !state.cleanUps.isEmpty else { return nil }
+      let batch = Array(state.cleanUps.prefix(Self.batch))
+      state.cleanUps.removeFirst(batch.count)
+      state.inFlight = batch.count
+      return batch
+    }
+  }
+
+  private func giveBack(_ failed: [CleanUp], of count: Int) {
+    state.withLock { state in
+      state.inFlight = 0
+      state.cleanUps += failed
+    }
+  }
+
+  /// - Returns: those to try again.
+  private func cleanUp(_ batch: [CleanUp]) async -> [CleanUp] {
+    await withTaskGroup(of: CleanUp?.self) { group in
+      for cleanUp in batch {
+        group.addTask { await self.isDone(cleanUp) ? nil : cleanUp }
+      }
+      return await group.reduce(into: []) { failed, cleanUp in if let cleanUp { failed.append(cleanUp) } }
+    }
+  }
+
+  private func isDone(_ cleanUp: CleanUp) async -> Bool {
+    do {
+      switch cleanUp {
+      case .unregister(let record):
+        _ = try await directory.unregister(record)
+      case .verify(let key):
+        try await takeAwayUnbacked(key)
+      }
+      return true
+    } catch {
+      // What the registry can't read or refuses does not get better by asking again.
+      if error.code == .unavailable { return false }
+      logger.warning("A session's record could not be taken away", metadata: ["error": "\(error.message)"])
+      return true
+    }
+  }
+
+  /// After a registration whose outcome is unknown.
+  private func takeAwayUnbacked(_ key: SessionKey) async throws(DirectoryError) {
+    let records = try await directory.records(of: key.user)
+    for record in records where record.key == key && record.incarnation == hub.incarnation && !hub.holds(key) {
+      _ = try await directory.unregister(record)
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/// What happens in a pod, for metrics: the logic calls this and knows no metric's name.
+public import Sessions
+
+/// Called from any thread, and must not block.
+public protocol SessionManagerObserver: Sendable {
+  func sessionsChanged(_ counts: SessionCounts, streams: Int)
+  func sessionWelcomed(registration: Duration)
+  /// By the pod; `taken-over` and the like.
+  func streamEnded(_ reason: EndReason)
+  /// By the client or its connection.
+  func streamClosed(_ reason: String)
+  func delivered(_ outcome: Outcome, bytes: Int)
+  func acknowledged(_ messages: Int)
+  func renewed(lease: Duration)
+  func renewalFailed(leaseLeft: Duration)
+  func resumed()
+  func restored(_ records: Int, superseded: Int)
+  func swept(_ records: Int)
+  func cleanUpDropped(_ count: Int)
+}

@@ -47,7 +47,8 @@ func withRegistry(
 ) async throws {
   var options = RedisServer.Options()
   options.users = users
-  if isCluster { options.lines = ["cluster-enabled yes"] }
+  // The port of the cluster bus would be 10,000 higher, which may be too high.
+  if isCluster { options.lines = ["cluster-enabled yes", "cluster-port \(try freePort())"] }
   let server = try await RedisServer.start(options)
   if isCluster {
     try await server.cli("CLUSTER", "ADDSLOTSRANGE", "0", "16383")

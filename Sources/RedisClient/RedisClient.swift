@@ -1,138 +1,218 @@
 public import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
 
-/// STUB. One Redis server, several commands in flight over one connection that is kept up by `run()`.
+/// One Redis server, several commands in flight over one connection that is kept up by `run()`.
+///
+/// # Why a client of our own
+///
+/// The registry needs few things of Redis, and needs them exact: many callers' commands in one packet; a bound on what is
+/// in flight; an immediate, truthful error when Redis is away; and after a failure to know whether a command may have
+/// run. The protocol itself is not ours: hiredis, Redis' own C library, formats commands and parses replies
+/// (`CommandEncoding`, `ReplyReader`).
+///
+/// # Shape
+///
+/// - `RedisConnection` is one TCP (or TLS) connection, of a SwiftNIO channel with two handlers: `ReplyDecoder`, and
+///   `CommandHandler`, which keeps calls and replies together by `InFlightQueue`.
+/// - `LinkStateMachine` decides when to connect again and what commands can expect meanwhile; `LinkRunner` carries it
+///   out. `RedisSubscriber` uses both as well.
+/// - `CommandBatch` is a call on its way, answered exactly once.
+///
+/// # Rules
+///
+/// - Replies match calls by order alone. So nothing leaves the queue out of order, and a call that times out takes its
+///   connection with it.
+/// - While there is no connection, commands fail at once with the reason; only in the first attempt do they wait.
+/// - The client repeats nothing by itself, with one exception: NOSCRIPT, where Redis says that nothing ran.
+/// - `RedisError.mayHaveRun` is true if and only if bytes were handed to a connection.
+///
+/// One connection and not a pool: Redis executes one command at a time, so a second connection would add only disorder.
 public final class RedisClient: Sendable {
+  private struct State {
+    var link: LinkStateMachine
+    var connection: RedisConnection?
+    /// Submitted during the first attempt.
+    var waiting: [CommandBatch] = []
+    var waitingCommands = 0
+  }
+
   public let configuration: RedisConfiguration
-  public init(configuration: RedisConfiguration, logger: Logger) { self.configuration = configuration }
+  private let logger: Logger
+  private let randomness: @Sendable () -> Double
+  private let eventLoop: any EventLoop
+  private let state: Mutex<State>
+  private let scripts = Mutex<[RedisScript: RedisArgument]>([:])
+
+  public convenience init(configuration: RedisConfiguration, logger: Logger) {
+    self.init(configuration: configuration, logger: logger) { Double.random(in: 0...1) }
+  }
+
+  /// - Parameter randomness: gives numbers from 0 to 1 for the jitter of the back-off.
+  init(configuration: RedisConfiguration, logger: Logger, randomness: @escaping @Sendable () -> Double) {
+    self.configuration = configuration
+    self.logger = logger
+    self.randomness = randomness
+    eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    state = Mutex(
+      State(
+        link: LinkStateMachine(
+          initialBackoff: configuration.initialBackoff, maximumBackoff: configuration.maximumBackoff)))
+  }
 
   /// Connects, reconnects with backoff and jitter; returns when the task is cancelled, after failing what is in flight.
-  public func run() async { fatalError("stub") }
+  /// Call it once at a time.
+  public func run() async {
+    await LinkRunner(configuration: configuration, eventLoop: eventLoop).run(self)
+  }
 
-  /// Sends one command. Error replies of the server are thrown as `RedisError` with code `.server`.
-  public func send(_ command: RedisCommand) async throws(RedisError) -> RedisValue { fatalError("stub") }
+  /// Sends one command. Error replies of the server are thrown as `RedisError` with code `.server` (or
+  /// `.authentication`).
+  public func send(_ command: RedisCommand) async throws(RedisError) -> RedisValue {
+    try await pipeline([command])[0].get()
+  }
 
-  /// Sends all commands back to back; one result each, in order.
-  public func pipeline(_ commands: [RedisCommand]) async -> [Result<RedisValue, RedisError>] { fatalError("stub") }
+  /// Sends all commands back to back; one result each, in order. All or none are sent; more than
+  /// `RedisConfiguration.maximumInFlight` at once are always refused as `.overloaded`. They share one deadline.
+  public func pipeline(_ commands: [RedisCommand]) async -> [Result<RedisValue, RedisError>] {
+    guard !commands.isEmpty else { return [] }
+    let batch = CommandBatch(
+      commands, address: configuration.address, deadline: .now + configuration.commandTimeout)
+    return await batch.replies(afterSubmitting: submit)
+  }
 
-  /// EVALSHA, and on NOSCRIPT loads the script and tries once more.
-  public func evaluate(_ script: RedisScript, keys: [String], arguments: [RedisArgument]) async throws(RedisError)
-    -> RedisValue
-  { fatalError("stub") }
+  private func submit(_ batch: CommandBatch) {
+    let action = state.withLock { state -> (() -> Void) in
+      switch state.link.admission(now: .now) {
+      case .refuse(let code, let reason): return { batch.failed(code, reason) }
+      case .wait: return wait(batch, &state)
+      case .send:
+        let connection = state.connection
+        return { connection?.submit(batch) }
+      }
+    }
+    action()
+  }
 
-  /// All in one pipeline; one result each, in order.
-  public func evaluate(_ script: RedisScript, calls: [RedisScriptCall]) async -> [Result<RedisValue, RedisError>] {
-    fatalError("stub")
+  private func wait(_ batch: CommandBatch, _ state: inout State) -> (() -> Void) {
+    guard state.waitingCommands + batch.count <= configuration.maximumInFlight else {
+      let waiting = state.waitingCommands
+      return { batch.failed(.overloaded, "\(waiting) commands already wait for the first connection") }
+    }
+    state.waiting.append(batch)
+    state.waitingCommands += batch.count
+    let timeout = configuration.commandTimeout
+    return { [eventLoop] in
+      _ = eventLoop.scheduleTask(in: TimeAmount(timeout)) {
+        // Answers only if nobody has: a batch that was sent meanwhile has the same deadline at its connection.
+        batch.failedUnlessWritten(
+          .timeout, "no connection within \(timeout.formatted): is the client's run() running, and the server up?")
+      }
+    }
+  }
+
+  /// Commands that waited, in their order, are sent before any that comes later.
+  private func takeWaiting(_ state: inout State) -> [CommandBatch] {
+    defer {
+      state.waiting = []
+      state.waitingCommands = 0
+    }
+    return state.waiting
   }
 }
 
-/// STUB. A connection of its own that stays subscribed to `channels` and resubscribes after every reconnect.
-public final class RedisSubscriber: Sendable {
-  public init(configuration: RedisConfiguration, channels: [String], logger: Logger) {}
-  /// Keeps the subscription until the task is cancelled.
-  public func run() async { fatalError("stub") }
-  /// For one consumer. Bounded: when the consumer is too slow the oldest is dropped and a `.resubscribed` is given, so
-  /// that the consumer reads the state afresh.
-  public var events: AsyncStream<RedisSubscriptionEvent> { fatalError("stub") }
-}
+// MARK: - The connection
 
-public enum RedisSubscriptionEvent: Sendable {
-  /// (Re)subscribed to all channels: messages before this may have been missed.
-  case subscribed
-  case message(channel: String, payload: [UInt8])
-  /// The connection is lost; it is being re-established.
-  case disconnected
-}
+extension RedisClient: LinkOwner {
+  func connectStarted() { state.withLock { $0.link.connectStarted() } }
 
-public struct RedisScript: Sendable, Hashable {
-  public let name: String
-  public let source: String
-  public let sha1: String
-  public init(name: String, source: String) {
-    self.name = name
-    self.source = source
-    sha1 = ""
+  func connectionMade() { state.withLock { $0.link.connectionMade() } }
+
+  func serve(_ connection: RedisConnection) async -> RedisError {
+    state.withLock { state in
+      state.link.greeted(now: .now)
+      state.connection = connection
+      // Under the lock, so that no later command overtakes them on the way to the event loop.
+      for batch in takeWaiting(&state) { connection.submit(batch) }
+    }
+    logger.info("Connected to Redis", metadata: ["redis.address": "\(configuration.address)"])
+    return await connection.closed()
+  }
+
+  func connectionLost(_ error: RedisError) -> Duration {
+    let (lost, waiting) = state.withLock { state in
+      state.connection = nil
+      let lost = state.link.connectionLost(error, now: .now, random: randomness())
+      return (lost, takeWaiting(&state))
+    }
+    for batch in waiting { batch.failed(error.code, "no connection: \(error.message)") }
+    logger.log(
+      level: lost.isFirst ? .warning : .debug, "No connection to Redis, retrying",
+      metadata: [
+        "redis.address": "\(configuration.address)", "redis.retry_after": "\(lost.retryAfter)",
+        "error.message": "\(error.message)",
+      ])
+    return lost.retryAfter
+  }
+
+  func stopped(_ error: RedisError) {
+    let waiting = state.withLock { state in
+      state.connection = nil
+      state.link.stopped()
+      return takeWaiting(&state)
+    }
+    for batch in waiting { batch.failed(error.code, error.message) }
   }
 }
 
-public struct RedisScriptCall: Sendable {
-  public var keys: [String]
-  public var arguments: [RedisArgument]
-  public init(keys: [String], arguments: [RedisArgument]) {
-    self.keys = keys
-    self.arguments = arguments
+// MARK: - Scripts
+
+extension RedisClient {
+  /// EVALSHA, and on NOSCRIPT loads the script and tries once more. Its first call of a script takes a round trip more.
+  public func evaluate(
+    _ script: RedisScript, keys: [String], arguments: [RedisArgument]
+  ) async throws(RedisError) -> RedisValue {
+    try await evaluate(script, calls: [RedisScriptCall(keys: keys, arguments: arguments)])[0].get()
   }
-}
 
-/// One argument's bytes.
-public struct RedisArgument: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
-  public let bytes: [UInt8]
-  public init(_ bytes: [UInt8]) { self.bytes = bytes }
-  public init(_ text: some StringProtocol) { bytes = Array(text.utf8) }
-  public init(_ integer: some BinaryInteger) { bytes = Array(String(integer).utf8) }
-  public init(stringLiteral value: String) { self.init(value) }
-  public init(integerLiteral value: Int) { self.init(value) }
-}
-
-public struct RedisCommand: Sendable, Hashable, ExpressibleByArrayLiteral {
-  public let arguments: [RedisArgument]
-  public init(_ arguments: [RedisArgument]) { self.arguments = arguments }
-  public init(arrayLiteral elements: RedisArgument...) { arguments = elements }
-}
-
-public enum RedisValue: Sendable, Hashable {
-  case status(String)
-  case bulk([UInt8])
-  case integer(Int64)
-  case array([RedisValue])
-  case null
-  case error(String)
-}
-
-public struct RedisError: Error, Sendable, CustomStringConvertible {
-  public enum Code: Sendable, Hashable {
-    /// No connection, or it was lost. `mayHaveRun` tells the commands that were sent from those that were not.
-    case unavailable
-    case timeout
-    /// The bounded in-flight limit is reached; nothing was sent.
-    case overloaded
-    /// The server answered with an error.
-    case server
-    case authentication
-    case protocolViolation
-    case configuration
-    case cancelled
+  /// All in one pipeline; one result each, in order. Calls that the server answered with NOSCRIPT did not run: they are
+  /// sent once more, after the script was loaded.
+  public func evaluate(
+    _ script: RedisScript, calls: [RedisScriptCall]
+  ) async -> [Result<RedisValue, RedisError>] {
+    guard !calls.isEmpty else { return [] }
+    do throws(RedisError) {
+      let known = scripts.withLock { $0[script] }
+      let sha1 = if let known { known } else { try await load(script) }
+      var results = await pipeline(calls.map { $0.command(sha1: sha1) })
+      let missing = results.indices.filter { Self.isMissingScript(results[$0]) }
+      guard !missing.isEmpty else { return results }
+      let reloaded = try await load(script)
+      let repeated = await pipeline(missing.map { calls[$0].command(sha1: reloaded) })
+      for (index, result) in zip(missing, repeated) { results[index] = result }
+      return results
+    } catch {
+      return calls.map { _ in .failure(error) }
+    }
   }
-  public let code: Code
-  /// Which address, which command, what to do.
-  public let message: String
-  public let mayHaveRun: Bool
-  public init(code: Code, message: String, mayHaveRun: Bool) {
-    self.code = code
-    self.message = message
-    self.mayHaveRun = mayHaveRun
+
+  private func load(_ script: RedisScript) async throws(RedisError) -> RedisArgument {
+    do throws(RedisError) {
+      guard case .bulk(let bytes) = try await send(["SCRIPT", "LOAD", RedisArgument(script.source)]) else {
+        throw RedisError(
+          code: .protocolViolation, message: "\(configuration.address): SCRIPT LOAD gave no SHA-1", mayHaveRun: false)
+      }
+      let sha1 = RedisArgument(bytes)
+      scripts.withLock { $0[script] = sha1 }
+      return sha1
+    } catch {
+      // Loading is repeatable, and the script itself did not run.
+      throw RedisError(code: error.code, message: "script '\(script.name)': \(error.message)", mayHaveRun: false)
+    }
   }
-  public var description: String { message }
-}
 
-public struct RedisConfiguration: Sendable, Hashable {
-  public var host: String
-  /// 1 to 65535.
-  public var port: Int
-  public var username: String?
-  public var password: String?
-  public var database: Int
-  public var usesTLS: Bool
-  /// PEM file of the certificate authority to trust instead of the system's; nil: the system's.
-  public var tlsCertificateAuthorityFile: String?
-  public var connectTimeout: Duration = .seconds(2)
-  public var commandTimeout: Duration = .seconds(2)
-  public var maximumInFlight: Int = 16_384
-  public var initialBackoff: Duration = .milliseconds(50)
-  public var maximumBackoff: Duration = .seconds(1)
-
-  /// `redis://[user[:password]@]host[:port][/database]` or `rediss://…`; percent-encoding is decoded.
-  /// - Throws: `RedisError` with code `.configuration`; the message never contains the password.
-  public init(url: String) throws(RedisError) { fatalError("stub") }
-  /// "redis://host:port/database", without user and password: for logs and errors.
-  public var address: String { fatalError("stub") }
+  private static func isMissingScript(_ result: Result<RedisValue, RedisError>) -> Bool {
+    if case .failure(let error) = result { ServerErrors.isMissingScript(error) } else { false }
+  }
 }

@@ -1,0 +1,109 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// One connection, from connect to close. The client makes a new one after each loss.
+final class RedisConnection: Sendable {
+  let channel: any Channel
+  private let configuration: RedisConfiguration
+  private let handler: NIOLoopBound<CommandHandler>
+
+  /// Must run on the channel's event loop.
+  private init(_ channel: any Channel, _ handler: CommandHandler, _ configuration: RedisConfiguration) {
+    self.channel = channel
+    self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+    self.configuration = configuration
+  }
+
+  /// Connects; TLS, if any, goes on in the background and fails the first command if it fails.
+  static func open(
+    _ configuration: RedisConfiguration, on eventLoop: any EventLoop
+  ) async throws(RedisError) -> RedisConnection {
+    let tls = try TLS.context(configuration)
+    do {
+      return try await ClientBootstrap(group: eventLoop)
+        .connectTimeout(TimeAmount(configuration.connectTimeout))
+        .channelOption(.socketOption(.so_keepalive), value: 1)
+        .connect(host: configuration.host, port: configuration.port) { channel in
+          channel.eventLoop.makeCompletedFuture { try setUp(channel, tls, configuration) }
+        }
+    } catch {
+      throw ConnectionFailure.error(error, configuration)
+    }
+  }
+
+  private static func setUp(
+    _ channel: any Channel, _ tls: NIOSSLContext?, _ configuration: RedisConfiguration
+  ) throws -> RedisConnection {
+    let handler = CommandHandler(configuration: configuration)
+    let pipeline = channel.pipeline.syncOperations
+    if let tls { try pipeline.addHandler(TLS.handler(tls, host: configuration.host)) }
+    try pipeline.addHandlers(ReplyDecoder(), handler)
+    return RedisConnection(channel, handler, configuration)
+  }
+
+  /// From any thread.
+  func submit(_ batch: CommandBatch) {
+    channel.eventLoop.execute { self.handler.value.submit(batch) }
+  }
+
+  /// Authenticates, selects the database, and asks for a sign of life: after it the server is known to serve us.
+  func greet() async throws(RedisError) {
+    let commands = Self.greeting(configuration)
+    let batch = CommandBatch(commands, address: configuration.address, deadline: .now + configuration.commandTimeout)
+    for (reply, command) in zip(await batch.replies(afterSubmitting: submit), commands) {
+      guard case .failure(let error) = reply else { continue }
+      // A user without the right to PING is served none the less.
+      if command == Self.ping && error.message.contains(": NOPERM ") { continue }
+      throw refusal(error)
+    }
+  }
+
+  private static let ping: RedisCommand = ["PING"]
+
+  private static func greeting(_ configuration: RedisConfiguration) -> [RedisCommand] {
+    var commands: [RedisCommand] = []
+    if let password = configuration.password {
+      let user = configuration.username.map { [RedisArgument($0)] } ?? []
+      commands.append(RedisCommand(["AUTH"] + user + [RedisArgument(password)]))
+    }
+    if configuration.database != 0 { commands.append(["SELECT", RedisArgument(configuration.database)]) }
+    return commands + [ping]
+  }
+
+  /// Nothing of ours ran, so the advice about repeating is left out.
+  private func refusal(_ error: RedisError) -> RedisError {
+    RedisError(code: error.code, message: error.message, mayHaveRun: false)
+  }
+
+  /// Puts `handler` in front of the commands': from now on it gets the replies.
+  func subscribe(_ makeHandler: @escaping @Sendable () -> SubscriptionHandler) async throws(RedisError) {
+    do {
+      try await channel.eventLoop.submit {
+        let pipeline = self.channel.pipeline.syncOperations
+        try pipeline.addHandler(makeHandler(), position: .before(self.handler.value))
+      }.get()
+    } catch {
+      throw await closed()
+    }
+  }
+
+  /// Waits for the end of the connection and says why it ended. When the calling task is cancelled the connection is
+  /// closed.
+  func closed() async -> RedisError {
+    await withTaskCancellationHandler {
+      // The future fails never: closing a channel can't.
+      try? await channel.closeFuture.get()
+    } onCancel: {
+      close("this client was stopped")
+    }
+    let reason = try? await channel.eventLoop.submit { self.handler.value.closeReason }.get()
+    return RedisError(
+      code: reason?.code ?? .unavailable, message: "\(configuration.address): \(reason?.text ?? "connection closed")",
+      mayHaveRun: false)
+  }
+
+  func close(_ reason: String) {
+    channel.eventLoop.execute { self.handler.value.close(.unavailable, reason) }
+  }
+}

@@ -116,8 +116,6 @@ class Cluster:
 
     def stop(self) -> None:
         for child in self.children:
-            child.terminate()
-        for child in self.children:
             child.stop()
         self.redis.stop()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pathlib
 import signal
@@ -11,8 +10,10 @@ import subprocess
 
 from .waiting import eventually
 
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+# The kernel ends the child with us, however we end. By setpriv (util-linux), not by Python's preexec_fn: that makes Python
+# fork, and gRPC's threads in this process don't survive being forked.
+DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
+
 _ports_given: set[int] = set()
 
 
@@ -27,10 +28,6 @@ def free_port() -> int:
             return port
 
 
-def die_with_parent() -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Child:
     """A started program. Its output goes to a file, so that it never blocks, and a failed test can show it."""
 
@@ -40,13 +37,12 @@ class Child:
         self.log_path = folder / f"{name}.log"
         self._log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            self.command,
+            DIE_WITH_PARENT + self.command,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
             cwd=folder,
-            preexec_fn=die_with_parent,
         )
 
     @property
@@ -75,13 +71,7 @@ class Child:
         return self.process.returncode
 
     def stop(self) -> None:
-        """Ends it however it takes: for clean-up."""
-        if self.running:
-            self.terminate()
-            try:
-                self.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                pass
+        """For clean-up, when how it ends is of no interest any more."""
         self.kill()
 
     def tail(self, lines: int = 60) -> str:

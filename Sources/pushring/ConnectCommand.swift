@@ -71,10 +71,12 @@ struct ConnectCommand: AsyncParsableCommand, SettingsReader {
     let printer = SessionPrinter(format: output)
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     let listener = Task {
+      var isFirst = true
       for await signal in signals {
-        client.close()
         // In good order first; whoever repeats it does not want to wait.
-        for await _ in signals { Self.exit(withError: ExitCode(128 + signal.rawValue)) }
+        guard isFirst else { Self.exit(withError: ExitCode(128 + signal.rawValue)) }
+        isFirst = false
+        client.close()
       }
     }
     let running = Task { await client.run() }

@@ -112,7 +112,10 @@ let core: [Target] = [
   .target(name: "Routing", dependencies: ["Placement", "Sessions", "HashRing"], swiftSettings: settings),
   .target(name: "Sessions", dependencies: ["Placement"], swiftSettings: settings),
   .target(name: "Placement", dependencies: ["HashRing"], swiftSettings: settings),
-  .target(name: "HashRing", dependencies: ["CXXHash"], swiftSettings: settings),
+  .target(
+    name: "HashRing",
+    dependencies: ["CXXHash", .product(name: "Atomics", package: "swift-atomics")],
+    swiftSettings: settings),
 ]
 
 // MARK: - C libraries of the system
@@ -182,7 +185,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON", "YAML"]),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),

@@ -168,7 +168,10 @@ let tests: [Target] = [
     swiftSettings: settings),
   .testTarget(
     name: "ObservabilityTests", dependencies: ["Observability", logging, metrics, lifecycle], swiftSettings: settings),
-  .testTarget(name: "SessionClientTests", dependencies: ["SessionClient"], swiftSettings: settings),
+  .testTarget(
+    name: "SessionClientTests",
+    dependencies: ["SessionClient", "Wire", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging],
+    swiftSettings: settings),
   .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: settings),
   .testTarget(
     name: "ProgramTests",

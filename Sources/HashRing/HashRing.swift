@@ -54,7 +54,8 @@ public struct HashRing: Sendable {
     let count = members.reduce(0) { $0 + $1.weight * tokensPerWeight }
     guard count <= maximumTokens else {
       throw HashRingError(
-        message: "\(count) tokens in all; at most \(maximumTokens) are allowed: lower the weights or the tokens per weight")
+        message:
+          "\(count) tokens in all; at most \(maximumTokens) are allowed: lower the weights or the tokens per weight")
     }
   }
 

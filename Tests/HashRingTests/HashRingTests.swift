@@ -1,0 +1,90 @@
+import Testing
+
+@testable import HashRing
+
+@Suite struct HashRingTests {
+  @Test func anEmptyRingOwnsNothing() throws {
+    let ring = try HashRing(members: [])
+    #expect(ring.owner(of: 1) == nil)
+    #expect(ring.successors(of: 1, count: 3).isEmpty)
+    #expect(ring.shares().isEmpty)
+  }
+
+  @Test func theOnlyMemberOwnsTheWholeCircleAlsoWithOneToken() throws {
+    let ring = try HashRing(members: [RingMember(id: "a")], tokensPerWeight: 1)
+    #expect(ring.keyCounts() == [HashRing.allKeys])
+    #expect(ring.owner(of: 0)?.id == "a" && ring.owner(of: .max)?.id == "a")
+  }
+
+  @Test func everythingMovesFromNobodyToTheFirstMember() throws {
+    let ring = try HashRing(members: [RingMember(id: "a")])
+    #expect(
+      try HashRing(members: []).movement(to: ring) == [KeyMovement(from: nil, to: "a", keys: HashRing.allKeys)])
+    #expect(
+      ring.movement(to: try HashRing(members: [])) == [KeyMovement(from: "a", to: nil, keys: HashRing.allKeys)])
+  }
+
+  @Test func aTokenOwnsItsOwnPositionAndTheNextOneAboveIsTheNextTokens() throws {
+    let ring = try HashRing(
+      members: [RingMember(id: "a"), RingMember(id: "b"), RingMember(id: "c")], tokensPerWeight: 4)
+    for (index, position) in ring.positions.enumerated() {
+      let next = (index + 1) % ring.positions.count
+      #expect(ring.owner(of: position) == ring.members[Int(ring.holders[index])])
+      #expect(ring.owner(of: position &+ 1) == ring.members[Int(ring.holders[next])])
+    }
+  }
+
+  @Test func collidingTokensBelongToTheSmallerId() {
+    let tokens = [Token(position: 7, member: 2), Token(position: 7, member: 0), Token(position: 3, member: 1)]
+    #expect(
+      tokens.sorted(by: Token.inOrder)
+        == [Token(position: 3, member: 1), Token(position: 7, member: 0), Token(position: 7, member: 2)])
+  }
+
+  /// Expected values from `xxhsum -H3` (xxHash 0.8.1) over the same bytes.
+  @Test func hashesAndTokensAreTheSameOnEveryMachine() {
+    #expect(keyHash("".utf8) == 0x2d06_8005_38d3_94c2)
+    #expect(keyHash("user-1".utf8) == 0x7c76_15c1_1438_e5c9)
+    #expect(keyHash(AnySequence(Array("user-1".utf8))) == 0x7c76_15c1_1438_e5c9)
+    #expect(RingMember(id: "pod-0").tokenPosition(0) == 0x122b_5730_48d9_7f23)
+    #expect(RingMember(id: "pod-0").tokenPosition(1) == 0x23fa_9e27_7168_23bb)
+    #expect(RingMember(id: "pod-1").tokenPosition(0) == 0xbecb_ce53_6ad1_a4af)
+  }
+
+  @Test(arguments: [
+    ([RingMember(id: "")], 256, "0 bytes"),
+    ([RingMember(id: String(repeating: "x", count: 129))], 256, "129 bytes"),
+    ([RingMember(id: "a", weight: 0)], 256, "weight 0"),
+    ([RingMember(id: "a", weight: 1_001)], 256, "weight 1001"),
+    ([RingMember(id: "a"), RingMember(id: "a", weight: 2)], 256, "given twice"),
+    ([RingMember(id: "a")], 0, "0 tokens"),
+    ([RingMember(id: "a", weight: 1_000)], 65_536, "65536000 tokens"),
+  ])
+  func malformedInputIsRefusedAndNamed(members: [RingMember], tokens: Int, named: String) {
+    #expect {
+      _ = try HashRing(members: members, tokensPerWeight: tokens)
+    } throws: { ($0 as? HashRingError)?.message.contains(named) == true }
+  }
+
+  @Test func readersSeeWholeRingsWhileAnotherIsPublished() async throws {
+    let small = try HashRing(members: [RingMember(id: "a")], tokensPerWeight: 8)
+    let large = try HashRing(members: [RingMember(id: "a"), RingMember(id: "b")], tokensPerWeight: 8)
+    let published = PublishedReference(small)
+    await withTaskGroup(of: Bool.self) { group in
+      for _ in 0..<4 {
+        group.addTask {
+          (0..<20_000).allSatisfy { _ in
+            let ring = published.load()
+            return ring == small || ring == large
+          }
+        }
+      }
+      group.addTask {
+        for turn in 0..<20_000 { published.publish(turn.isMultiple(of: 2) ? large : small) }
+        return true
+      }
+      for await wholeOnly in group { #expect(wholeOnly) }
+    }
+    #expect(published.load() == small)
+  }
+}

@@ -26,6 +26,8 @@ final class CommandHandler: ChannelInboundHandler {
     inFlight = InFlightQueue(limit: configuration.maximumInFlight)
   }
 
+  var commandsInFlight: Int { inFlight.count }
+
   // MARK: Out
 
   func submit(_ batch: CommandBatch) {

@@ -20,7 +20,7 @@ struct InFlightQueue<Call> {
   }
 
   enum OnTimer: Equatable {
-    case nothingDue(next: Instant?)
+    case nothingDue
     /// Close the connection; `connectionClosed` then gives the calls.
     case giveUp
   }
@@ -61,7 +61,7 @@ struct InFlightQueue<Call> {
 
   /// Asks for the head only: deadlines grow in the order of the queue, but for calls that waited for the connection.
   func timerFired(now: Instant) -> OnTimer {
-    guard let head = entries.first, head.deadline <= now else { return .nothingDue(next: earliestDeadline) }
+    guard let head = entries.first, head.deadline <= now else { return .nothingDue }
     return .giveUp
   }
 

@@ -82,6 +82,11 @@ public final class RedisClient: Sendable {
     return await batch.replies(afterSubmitting: submit)
   }
 
+  /// Commands that were given to the connection and are not answered; 0 without a connection.
+  public func commandsInFlight() async -> Int {
+    await state.withLock { $0.connection }?.commandsInFlight() ?? 0
+  }
+
   private func submit(_ batch: CommandBatch) {
     let action = state.withLock { state -> (() -> Void) in
       switch state.link.admission(now: .now) {

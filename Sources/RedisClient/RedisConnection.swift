@@ -47,6 +47,10 @@ final class RedisConnection: Sendable {
     channel.eventLoop.execute { self.handler.value.submit(batch) }
   }
 
+  func commandsInFlight() async -> Int {
+    (try? await channel.eventLoop.submit { self.handler.value.commandsInFlight }.get()) ?? 0
+  }
+
   /// Authenticates, selects the database, and asks for a sign of life: after it the server is known to serve us.
   func greet() async throws(RedisError) {
     let commands = Self.greeting(configuration)

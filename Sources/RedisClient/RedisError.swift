@@ -1,5 +1,5 @@
 /// What went wrong with a command or a configuration.
-public struct RedisError: Error, Sendable, CustomStringConvertible {
+public struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
   public enum Code: Sendable, Hashable {
     /// No connection, or it was lost. `mayHaveRun` tells the commands that were sent from those that were not.
     case unavailable

@@ -81,8 +81,11 @@ public final class RedisServer: Sendable {
   public var processID: pid_t { process.withLock { $0.processID } }
   public var output: String { process.withLock { $0.output } }
 
-  /// SIGSTOP and SIGCONT are the way to make it silent without closing its connections.
-  public func signal(_ number: Int32) { process.withLock { $0.signal(number) } }
+  /// SIGSTOP: it falls silent, and its connections stay open (and new ones are still accepted, by the kernel).
+  public func suspend() { process.withLock { $0.signal(SIGSTOP) } }
+
+  /// SIGCONT: it answers what has come meanwhile.
+  public func resume() { process.withLock { $0.signal(SIGCONT) } }
 
   /// SIGKILL, and waits until it is gone. `restart` brings it back.
   public func kill() async throws {

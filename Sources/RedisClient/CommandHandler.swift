@@ -16,6 +16,7 @@ final class CommandHandler: ChannelInboundHandler {
   private var inFlight: InFlightQueue<CommandBatch>
   private var context: ChannelHandlerContext?
   private var flushIsDue = false
+  private var hasReceived = false
   private var timer: Scheduled<Void>?
   /// Why the connection ends: the first reason given. Code and text.
   private(set) var closeReason: (code: RedisError.Code, text: String)?
@@ -59,6 +60,7 @@ final class CommandHandler: ChannelInboundHandler {
   // MARK: In
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    hasReceived = true
     let value = unwrapInboundIn(data)
     switch inFlight.replyReceived() {
     case .deliver(let batch): batch.received(value)
@@ -81,10 +83,14 @@ final class CommandHandler: ChannelInboundHandler {
   private func timerFired(_ context: ChannelHandlerContext) {
     switch inFlight.timerFired(now: .now) {
     case .nothingDue: startTimer(context)
-    case .giveUp:
-      close(
-        .timeout, "no reply within \(configuration.commandTimeout.formatted): the server hangs or the network is cut")
+    case .giveUp: close(.timeout, timeoutReason)
     }
+  }
+
+  private var timeoutReason: String {
+    let silentTLS = configuration.usesTLS && !hasReceived
+    return "no reply within \(configuration.commandTimeout.formatted): the server hangs, the network is cut"
+      + (silentTLS ? ", or the server does not speak TLS on this port" : "")
   }
 
   // MARK: End

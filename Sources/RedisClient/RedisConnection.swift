@@ -21,12 +21,18 @@ final class RedisConnection: Sendable {
   ) async throws(RedisError) -> RedisConnection {
     let tls = try TLS.context(configuration)
     do {
-      return try await ClientBootstrap(group: eventLoop)
+      let bootstrap = ClientBootstrap(group: eventLoop)
         .connectTimeout(TimeAmount(configuration.connectTimeout))
         .channelOption(.socketOption(.so_keepalive), value: 1)
-        .connect(host: configuration.host, port: configuration.port) { channel in
-          channel.eventLoop.makeCompletedFuture { try setUp(channel, tls, configuration) }
-        }
+      let initialize = { @Sendable (channel: any Channel) in
+        channel.eventLoop.makeCompletedFuture { try setUp(channel, tls, configuration) }
+      }
+      // An address needs no resolver, whose threads may be busy with names that don't resolve.
+      if let address = try? SocketAddress(ipAddress: configuration.host, port: configuration.port) {
+        return try await bootstrap.connect(to: address, channelInitializer: initialize)
+      }
+      return try await bootstrap.connect(
+        host: configuration.host, port: configuration.port, channelInitializer: initialize)
     } catch {
       throw ConnectionFailure.error(error, configuration)
     }

@@ -1,10 +1,16 @@
 import NIOCore
 import NIOPosix
+import RedisClient
 
 /// Answers whatever arrives with the same bytes: a server that does not speak Redis, or speaks it badly.
 struct FakeServer {
   private let channel: any Channel
-  var port: Int { channel.localAddress?.port ?? 0 }
+
+  var configuration: RedisConfiguration {
+    var configuration = RedisConfiguration(host: "127.0.0.1", port: channel.localAddress?.port ?? 0)
+    configuration.commandTimeout = patience
+    return configuration
+  }
 
   static func with<Value: Sendable>(
     answering bytes: String, _ body: (FakeServer) async throws -> Value

@@ -11,6 +11,9 @@ let quiet: Logger = {
   return logger
 }()
 
+/// Instead of the default timeout of a command: these tests run at once, on few cores.
+let patience = Duration.seconds(10)
+
 /// Runs `body` with a client that is kept up meanwhile, and bounds the whole.
 func withClient(
   _ configuration: RedisConfiguration, within limit: Duration = .seconds(30),
@@ -34,6 +37,7 @@ func withServer(
   let server = try await RedisServer.start(options)
   var configuration = try RedisConfiguration(url: server.url)
   configuration.tlsCertificateAuthorityFile = server.certificates?.authority.path
+  configuration.commandTimeout = patience
   configure(&configuration)
   try await withClient(configuration) { client in try await body(server, client) }
 }

@@ -5,8 +5,11 @@ public struct TestCertificates: Sendable {
   public let authority: URL
   public let certificate: URL
   public let key: URL
+  /// Keeps the files.
+  private let directory: TemporaryDirectory
 
   public init(in directory: TemporaryDirectory) async throws {
+    self.directory = directory
     authority = directory.file("authority.pem")
     certificate = directory.file("server.pem")
     key = directory.file("server.key")

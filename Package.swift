@@ -58,7 +58,7 @@ let shells: [Target] = [
     name: "Sender",
     dependencies: [
       "RedisDirectory", "Wire", "Routing", "Placement", "Sessions", "HashRing",
-      grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle,
+      grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"),
     ],
     swiftSettings: settings),
   .target(

@@ -84,7 +84,7 @@ public struct CallOutcome: Hashable, Sendable {
 }
 
 /// Why a call has no answer.
-public struct CallFailure: Hashable, Sendable {
+public struct CallFailure: Error, Hashable, Sendable {
   public enum Kind: Hashable, Sendable {
     /// The pod could not be reached, or the connection broke.
     case unreachable

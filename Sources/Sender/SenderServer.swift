@@ -1,0 +1,95 @@
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+public import Logging
+public import ServiceLifecycle
+
+/// The gRPC services `pushring.v1.Pushes` and `grpc.health.v1.Health` around a `Sender`, which somebody else runs.
+public final class SenderServer: Service {
+  private let sender: Sender
+  private let host: String
+  private let port: Int
+  private let logger: Logger
+  private let transport: HTTP2ServerTransport.Posix
+
+  /// Of the users of one PushMany at their longest, and a payload; a single payload is bounded far below.
+  private static let maximumRequestBytes = 8 * 1024 * 1024
+
+  /// - Parameters:
+  ///   - host: an IP address of this machine, or "localhost".
+  ///   - port: 0 for any free port; `address()` tells which.
+  public init(sender: Sender, host: String, port: Int, logger: Logger) {
+    self.sender = sender
+    self.host = host
+    self.port = port
+    self.logger = logger
+    transport = HTTP2ServerTransport.Posix(
+      address: Self.address(host, port), transportSecurity: .plaintext,
+      config: .defaults { config in
+        config.rpc.maxRequestPayloadSize = Self.maximumRequestBytes
+        config.http2.targetWindowSize = 1024 * 1024
+        config.connection.keepalive.time = .seconds(30)
+        config.connection.keepalive.timeout = .seconds(10)
+        config.connection.keepalive.clientBehavior.allowWithoutCalls = true
+        config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
+      })
+  }
+
+  /// The bound "host:port", once it listens; throws when it can't.
+  public func address() async throws -> String {
+    do {
+      let address = try await transport.listeningAddress
+      return address.ipv4.map { "\($0.host):\($0.port)" } ?? address.ipv6.map { "[\($0.host)]:\($0.port)" }
+        ?? "\(address)"
+    } catch {
+      throw cannotListen(error)
+    }
+  }
+
+  /// Serves until the task is cancelled or shut down gracefully; then lets pushes in flight finish, within their
+  /// time-out.
+  /// - Throws: `SenderError` when it can't listen.
+  public func run() async throws {
+    let server = GRPCServer(
+      transport: transport, services: [PushesService(sender: sender), SenderHealth(sender: sender)])
+    // Unstructured, because pushes in flight are to be answered beyond the cancellation of this task.
+    let serving = Task { try await server.serve() }
+    let stopping = Task {
+      try? await gracefulShutdown()
+    }
+    let announcing = Task { await self.announce() }
+    defer { announcing.cancel() }
+    let limit = sender.configuration.pushTimeout + .seconds(1)
+    let cutOff = Task {
+      await stopping.value
+      server.beginGracefulShutdown()
+      try? await Task.sleep(for: limit)
+      serving.cancel()
+    }
+    let outcome = await withTaskCancellationHandler {
+      await serving.result
+    } onCancel: {
+      stopping.cancel()
+    }
+    let wasStopped = stopping.isCancelled || Task.isShuttingDownGracefully
+    cutOff.cancel()
+    stopping.cancel()
+    if case .failure(let error) = outcome, !wasStopped { throw cannotListen(error) }
+  }
+
+  private func announce() async {
+    guard let address = try? await address() else { return }
+    logger.info("Listening for pushes", metadata: ["address": "\(address)"])
+  }
+
+  private func cannotListen(_ error: any Error) -> SenderError {
+    SenderError(
+      message: "cannot listen for pushes on \(host):\(port): \((error as? RuntimeError)?.cause ?? error); "
+        + "give an IP address of this machine and a free port (--listen)")
+  }
+
+  private static func address(_ host: String, _ port: Int) -> SocketAddress {
+    let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+    let literal = bare == "localhost" ? "127.0.0.1" : bare
+    return literal.contains(":") ? .ipv6(host: literal, port: port) : .ipv4(host: literal, port: port)
+  }
+}

@@ -2,10 +2,11 @@ internal import Foundation
 internal import HashRing
 public import Placement
 
-/// The ring as an SVG: hash 0 at the top, clockwise, each stretch in its owner's colour; the legend says who has how much.
+/// The ring as an SVG: two bands around the cluster's figures, and a legend.
 ///
-/// With 256 tokens per member a ring has hundreds of arcs, thinner than a pixel each. The picture shows who owns each of
-/// 720 points, half a degree apart, which looks the same, and has the same size for any cluster.
+/// The outer band is the ring itself: hash 0 at the top, clockwise, each stretch in its owner's colour. With 256 tokens per
+/// member that is hundreds of arcs, thinner than a pixel each, so it shows who owns each of 720 points, half a degree apart:
+/// it looks the same, and has the same size for any cluster. The inner band has each member's share in one piece.
 public struct RingPicture: Sendable {
   private let report: ClusterReport
   private let view: View
@@ -13,21 +14,12 @@ public struct RingPicture: Sendable {
 
   private static let points = 720
   private static let centre = 220.0
-  private static let outer = 200.0
-  private static let inner = 140.0
 
   public init(report: ClusterReport, view: View) {
     self.report = report
     self.view = view
     let ids = view.ring.members.map(\.id)
-    colours = Dictionary(
-      uniqueKeysWithValues: ids.enumerated().map { index, id in
-        // The golden angle keeps neighbours in the list apart, however many there are.
-        (
-          id,
-          "hsl(\(Int((Double(index) * 137.508).truncatingRemainder(dividingBy: 360))),65%,\(index % 2 == 0 ? 45 : 60)%)"
-        )
-      })
+    colours = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, colour(number: $0)) })
   }
 
   public var svg: String {
@@ -37,7 +29,8 @@ public struct RingPicture: Sendable {
       font-family="sans-serif" font-size="13">
       <title>Ring of cluster \(escaped(report.cluster))</title>
       <rect width="100%" height="100%" fill="white"/>
-      \(arcs.joined(separator: "\n"))
+      \((stretches.map { arc($0, outer: 200, inner: 150) } + shares.map { arc($0, outer: 142, inner: 112) })
+        .joined(separator: "\n"))
       \(centreText)
       \(legend)
       </svg>
@@ -45,42 +38,55 @@ public struct RingPicture: Sendable {
       """
   }
 
-  private var arcs: [String] {
-    stretches.map { stretch in
-      "<path d=\"\(path(from: stretch.start, to: stretch.end))\" fill=\"\(colours[stretch.owner] ?? "grey")\">"
-        + "<title>\(escaped(stretch.owner))</title></path>"
-    }
+  // MARK: Arcs
+
+  /// From `start` to `end` in points, clockwise from the top.
+  private struct Arc {
+    let member: String
+    let start: Double
+    var end: Double
   }
 
   /// Neighbouring points of one owner, joined.
-  private var stretches: [(owner: String, start: Int, end: Int)] {
-    var stretches: [(owner: String, start: Int, end: Int)] = []
+  private var stretches: [Arc] {
+    var stretches: [Arc] = []
     for point in 0..<Self.points {
       let hash = UInt64(point) * (UInt64.max / UInt64(Self.points))
       guard let owner = view.owner(ofUserHash: hash)?.podID else { continue }
-      if let last = stretches.last, last.owner == owner, last.end == point {
-        stretches[stretches.count - 1].end = point + 1
+      if stretches.last?.member == owner {
+        stretches[stretches.count - 1].end = Double(point + 1)
       } else {
-        stretches.append((owner, point, point + 1))
+        stretches.append(Arc(member: owner, start: Double(point), end: Double(point + 1)))
       }
     }
     return stretches
   }
 
-  private func path(from start: Int, to end: Int) -> String {
+  private var shares: [Arc] {
+    var start = 0.0
+    return report.members.filter { $0.share > 0 }.map { member in
+      let end = start + member.share * Double(Self.points)
+      defer { start = end }
+      return Arc(member: member.id, start: start, end: end)
+    }
+  }
+
+  private func arc(_ arc: Arc, outer: Double, inner: Double) -> String {
     // A whole circle has no beginning and end that an arc could join.
-    let end = end - start == Self.points ? Double(end) - 0.01 : Double(end)
-    let isLarge = end - Double(start) > Double(Self.points) / 2 ? 1 : 0
-    let outer = Self.outer
-    let inner = Self.inner
-    return "M\(position(Double(start), outer)) A\(outer) \(outer) 0 \(isLarge) 1 \(position(end, outer)) "
-      + "L\(position(end, inner)) A\(inner) \(inner) 0 \(isLarge) 0 \(position(Double(start), inner)) Z"
+    let end = min(arc.end, arc.start + Double(Self.points) - 0.01)
+    let isLarge = end - arc.start > Double(Self.points) / 2 ? 1 : 0
+    let path =
+      "M\(position(arc.start, outer)) A\(outer) \(outer) 0 \(isLarge) 1 \(position(end, outer)) "
+      + "L\(position(end, inner)) A\(inner) \(inner) 0 \(isLarge) 0 \(position(arc.start, inner)) Z"
+    return "<path d=\"\(path)\" fill=\"\(colours[arc.member] ?? "grey")\"><title>\(escaped(arc.member))</title></path>"
   }
 
   private func position(_ point: Double, _ radius: Double) -> String {
     let angle = point / Double(Self.points) * 2 * Double.pi
     return String(format: "%.2f %.2f", Self.centre + radius * sin(angle), Self.centre - radius * cos(angle))
   }
+
+  // MARK: Text
 
   private var centreText: String {
     let lines = [
@@ -106,6 +112,19 @@ public struct RingPicture: Sendable {
     }
     return lines.joined(separator: "\n")
   }
+}
+
+/// As "#rrggbb", which every reader of SVG knows. The golden angle keeps neighbours in the list apart, however many there
+/// are.
+private func colour(number: Int) -> String {
+  let hue = (Double(number) * 137.508 + 210).truncatingRemainder(dividingBy: 360)
+  let (saturation, lightness) = (0.55, number % 2 == 0 ? 0.45 : 0.62)
+  let digits = [0.0, 8, 4].map { offset in
+    let k = (offset + hue / 30).truncatingRemainder(dividingBy: 12)
+    let amount = lightness - saturation * min(lightness, 1 - lightness) * max(-1, min(k - 3, 9 - k, 1))
+    return String(format: "%02x", Int((amount * 255).rounded()))
+  }
+  return "#" + digits.joined()
 }
 
 private func escaped(_ text: String) -> String {

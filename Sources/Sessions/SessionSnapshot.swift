@@ -1,4 +1,4 @@
-public import Placement
+internal import Placement
 
 /// One live session as a look at the pod shows it.
 public struct SessionSnapshot: Hashable, Sendable {

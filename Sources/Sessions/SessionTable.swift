@@ -15,7 +15,7 @@
 ///
 /// An event for a stream that the table forgot changes nothing, so the shell need not care about races.
 /// Time is given as a duration since any fixed moment.
-public import Placement
+internal import Placement
 
 /// Names one stream: the edge's call id.
 public struct StreamID: RawRepresentable, Hashable, Sendable {

@@ -133,10 +133,16 @@ let tests: [Target] = [
     dependencies: [logging],
     path: "Tests/TestServers",
     swiftSettings: settings),
+  .target(
+    name: "TestCalls",
+    dependencies: ["SessionEdge", grpcCore, grpcTransport],
+    path: "Tests/TestCalls",
+    swiftSettings: settings),
   .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),
   .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
-  .testTarget(name: "RoutingTests", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
+  .testTarget(
+    name: "RoutingTests", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .testTarget(
     name: "RedisClientTests",
     dependencies: ["RedisClient", "TestServers", logging, nio("NIOCore"), nio("NIOPosix")], swiftSettings: settings),
@@ -146,13 +152,13 @@ let tests: [Target] = [
     swiftSettings: settings),
   .testTarget(
     name: "SessionEdgeTests",
-    dependencies: ["SessionEdge", "GRPCSessionEdge", grpcCore, grpcTransport, logging],
+    dependencies: ["SessionEdge", "GRPCSessionEdge", "TestCalls", "TestServers", grpcCore, grpcTransport, logging],
     swiftSettings: settings),
   .testTarget(
     name: "SessionManagerTests",
     dependencies: [
       "SessionManager", "SessionEdge", "GRPCSessionEdge", "RedisDirectory", "RedisClient", "Wire", "Sessions",
-      "Placement", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging,
+      "Placement", "TestCalls", "HashRing", protobuf, "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging,
     ],
     swiftSettings: settings),
   .testTarget(

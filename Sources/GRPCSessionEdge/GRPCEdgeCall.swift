@@ -3,8 +3,8 @@
 /// The handler's methods are called under `turn`, so never two at once. `send` and `end` only append to the queue and
 /// wake the writer, so that they may be called from any thread, also from inside the handler.
 ///
-/// The writer's `write` returns when HTTP/2 took the message: it suspends while the stream's buffer (64 KiB) is full
-/// because the client gives no window, and that is when `bytesWritten` stops.
+/// The writer's `write` suspends while the client gives no window, and that is when `bytesWritten` stops: at most about
+/// 64 KiB were then written above the client's window.
 internal import GRPCCore
 internal import SessionEdge
 internal import Synchronization
@@ -14,6 +14,7 @@ final class GRPCEdgeCall: EdgeCall {
   let peer: String
   private let hasDeadline: Bool
   private let maximumMessageBytes: Int
+  private let connections: Connections
   private let state = Mutex(State())
   private let turn = Mutex<(any EdgeCallHandler)?>(nil)
   private let wake = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -33,11 +34,12 @@ final class GRPCEdgeCall: EdgeCall {
     case abort(EdgeCloseReason)
   }
 
-  init(id: UInt64, peer: String, hasDeadline: Bool, maximumMessageBytes: Int) {
+  init(id: UInt64, peer: String, hasDeadline: Bool, maximumMessageBytes: Int, connections: Connections) {
     self.id = id
     self.peer = peer
     self.hasDeadline = hasDeadline
     self.maximumMessageBytes = maximumMessageBytes
+    self.connections = connections
   }
 
   // MARK: From the application
@@ -132,11 +134,13 @@ final class GRPCEdgeCall: EdgeCall {
 
   private func write(to writer: RPCWriter<[UInt8]>) async -> (EdgeStatus, EdgeCloseReason) {
     var wakes = wake.stream.makeAsyncIterator()
+    // Bytes since the event loop was last known to have caught up.
+    var unwatched = 0
     while true {
       switch nextWork() {
       case .messages(let messages):
         do {
-          try await write(messages, to: writer)
+          try await write(messages, to: writer, &unwatched)
         } catch {
           return written(failed: error)
         }
@@ -151,8 +155,15 @@ final class GRPCEdgeCall: EdgeCall {
     }
   }
 
-  private func write(_ messages: [[UInt8]], to writer: RPCWriter<[UInt8]>) async throws {
+  private static let unwatchedBytes = 32 * 1024
+
+  private func write(_ messages: [[UInt8]], to writer: RPCWriter<[UInt8]>, _ unwatched: inout Int) async throws {
     for message in messages {
+      unwatched += message.count
+      if unwatched > Self.unwatchedBytes {
+        await connections.caughtUp(peer)
+        unwatched = 0
+      }
       try await writer.write(message)
       turn.withLock { $0?.bytesWritten(message.count) }
     }

@@ -7,6 +7,7 @@
 /// Three properties of the library shape this file:
 /// - Graceful shutdown waits for the calls without bound, and cancels their handles at once. So the edge keeps its
 ///   own list of calls, ignores those cancellations, and cancels the serving task when the deadline has passed.
+/// - Connections of dead peers, and those with calls left at the end, are closed here (`Connections`).
 /// - A handler that waits for something else than the stream is not woken when the client goes. So each call has a
 ///   reader that always waits for the stream (`GRPCEdgeCall`).
 /// - A message above the transport's limit resets the stream without a status. So the transport's limit lies well
@@ -22,6 +23,7 @@ public final class GRPCSessionEdge: SessionEdge {
   private let logger: Logger
   private let bound = OneShot<String>()
   private let drained = OneShot<Void>()
+  private let connections: Connections
   private let state = Mutex(State())
 
   /// idle → serving → stopping → (forgotten with the edge); idle → stopping when it is stopped before it ran.
@@ -40,6 +42,7 @@ public final class GRPCSessionEdge: SessionEdge {
   public init(configuration: EdgeConfiguration, logger: Logger) {
     self.configuration = configuration
     self.logger = logger
+    connections = Connections(silenceLimit: configuration.keepAliveInterval + configuration.keepAliveTimeout)
   }
 
   public func address() async throws -> String { try await bound.value() }
@@ -60,7 +63,7 @@ public final class GRPCSessionEdge: SessionEdge {
     let transport = HTTP2ServerTransport.Posix(
       address: try listenAddress(host: configuration.host, port: configuration.port),
       transportSecurity: .plaintext,
-      config: transportConfiguration(configuration))
+      config: transportConfiguration(configuration, connections))
     let server = GRPCServer(transport: transport, router: router(for: application))
     let serving = Task { try await server.serve() }
     guard started(server, serving) else {
@@ -151,6 +154,7 @@ public final class GRPCSessionEdge: SessionEdge {
     }
     _ = await finished.value(before: last)
     serving.cancel()
+    connections.closeAll()
     await watching.value
   }
 
@@ -186,7 +190,7 @@ public final class GRPCSessionEdge: SessionEdge {
       state.lastCall += 1
       let call = GRPCEdgeCall(
         id: state.lastCall, peer: peer, hasDeadline: hasDeadline,
-        maximumMessageBytes: configuration.maximumReceivedMessageBytes)
+        maximumMessageBytes: configuration.maximumReceivedMessageBytes, connections: connections)
       state.calls[call.id] = call
       return call
     }

@@ -57,10 +57,13 @@ func listenAddress(host: String, port: Int) throws -> GRPCNIOTransportCore.Socke
   }
 }
 
-func transportConfiguration(_ edge: EdgeConfiguration) -> HTTP2ServerTransport.Posix.Config {
+func transportConfiguration(
+  _ edge: EdgeConfiguration, _ connections: Connections
+) -> HTTP2ServerTransport.Posix.Config {
   .defaults { config in
     // Above this the library resets the stream without a status; between this and ours, the edge gives one.
     config.rpc.maxRequestPayloadSize = max(edge.maximumReceivedMessageBytes * 4, 1 << 20)
+    config.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.accepted($0) }
     config.connection.keepalive.time = edge.keepAliveInterval
     config.connection.keepalive.timeout = edge.keepAliveTimeout
     // Devices behind NATs ping as often as they need to.

@@ -1,0 +1,79 @@
+import SessionEdge
+import Synchronization
+import TestServers
+
+/// Sends every message back, and writes down what it was told.
+final class EchoApplication: EdgeApplication {
+  private let state = Mutex(State())
+
+  struct State {
+    var written = 0
+    var received: [[UInt8]] = []
+    var inputEnds = 0
+    var closes: [EdgeCloseReason] = []
+    var calls: [any EdgeCall] = []
+    /// Handler methods that run at this moment, and the most there ever were.
+    var inside = 0
+    var mostInside = 0
+  }
+
+  /// "Park" never answers; "Echo" does.
+  var methods: [String] { ["test.Echo/Echo", "test.Echo/Park"] }
+
+  var now: State { state.withLock { $0 } }
+
+  func callOpened(_ call: any EdgeCall, method: String, metadata: [(String, String)]) -> any EdgeCallHandler {
+    state.withLock { $0.calls.append(call) }
+    return Handler(application: self, call: call, echoes: method.hasSuffix("Echo"))
+  }
+
+  func closeReason() async throws -> EdgeCloseReason {
+    try await waitUntil("a call is closed") { self.now.closes.first }
+  }
+
+  func call() async throws -> any EdgeCall { try await waitUntil("a call is open") { self.now.calls.last } }
+
+  private final class Handler: EdgeCallHandler {
+    let application: EchoApplication
+    let call: any EdgeCall
+    let echoes: Bool
+
+    init(application: EchoApplication, call: any EdgeCall, echoes: Bool) {
+      self.application = application
+      self.call = call
+      self.echoes = echoes
+    }
+
+    private func note(_ change: (inout State) -> Void) {
+      application.state.withLock { state in
+        state.inside += 1
+        state.mostInside = max(state.mostInside, state.inside)
+        change(&state)
+      }
+    }
+
+    private func leave() { application.state.withLock { $0.inside -= 1 } }
+
+    func messageReceived(_ message: [UInt8]) {
+      note { $0.received.append(message) }
+      defer { leave() }
+      if echoes { call.send(message) }
+    }
+
+    func inputEnded() {
+      note { $0.inputEnds += 1 }
+      defer { leave() }
+      if echoes { call.end(EdgeStatus(.ok, trailers: ["echoed": "yes"])) }
+    }
+
+    func bytesWritten(_ count: Int) {
+      note { $0.written += count }
+      leave()
+    }
+
+    func closed(_ reason: EdgeCloseReason) {
+      note { $0.closes.append(reason) }
+      leave()
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import GRPCCore
+import SessionEdge
+import TestCalls
+import TestServers
+import Testing
+
+@Suite struct EdgeCallTests {
+  @Test func messagesComeBackInOrderThenTheStatusWithItsTrailers() async throws {
+    try await withEdge { address, application, _ in
+      let client = try TestClient(address)
+      let call = client.call("test.Echo/Echo")
+      for number in 0..<500 { call.send(bytes("\(number)")) }
+      for number in 0..<500 { #expect(try await call.next() == bytes("\(number)")) }
+      call.finish()
+      let status = try await call.status()
+      #expect(status.isOK)
+      #expect(status.trailers["echoed"] == "yes")
+      #expect(try await application.closeReason() == .ended)
+      #expect(application.now.mostInside == 1)
+      await client.close()
+    }
+  }
+
+  @Test func anErrorStatusArrivesAfterWhatWasQueued() async throws {
+    try await withEdge { address, application, _ in
+      let client = try TestClient(address)
+      let call = client.call("test.Echo/Park")
+      call.send(bytes("hello"))
+      let served = try await application.call()
+      for number in 0..<20 { served.send(bytes("\(number)")) }
+      served.end(EdgeStatus(.aborted, "enough", trailers: ["pushring-reason": "test"]))
+      served.end(EdgeStatus(.ok, "too late"))
+      served.send(bytes("too late"))
+      for number in 0..<20 { #expect(try await call.next() == bytes("\(number)")) }
+      let status = try await call.status()
+      #expect(status.code == .aborted)
+      #expect(status.message == "enough")
+      #expect(status.trailers["pushring-reason"] == "test")
+      await client.close()
+    }
+  }
+
+  @Test func aPeerThatGivesNoWindowStopsTheReportOfWrittenBytes() async throws {
+    try await withEdge { address, application, _ in
+      let slow = try SilentPeer(address)
+      try slow.openCall("/test.Echo/Park")
+      let served = try await application.call()
+      let message = [UInt8](repeating: 7, count: 16 * 1024)
+      for _ in 0..<1024 { served.send(message) }
+      try await eventually("the first bytes are written") { application.now.written > 0 }
+      // What goes out unread goes out while another connection does its round trips.
+      try await roundTrips(address, 100)
+      let written = application.now.written
+      #expect(written < 256 * 1024, "\(written) bytes were reported as written to a peer that takes 64 KiB")
+      slow.close()
+      _ = try await application.closeReason()
+    }
+  }
+
+  private func roundTrips(_ address: String, _ count: Int) async throws {
+    let client = try TestClient(address)
+    let call = client.call("test.Echo/Echo")
+    for number in 0..<count {
+      call.send(bytes("\(number)"))
+      #expect(try await call.next() == bytes("\(number)"))
+    }
+    call.finish()
+    _ = try await call.status()
+    await client.close()
+  }
+
+  @Test func aCancelledCallIsClosedAsCancelled() async throws {
+    try await withEdge { address, application, _ in
+      let client = try TestClient(address)
+      let call = client.call("test.Echo/Park")
+      call.send(bytes("hello"))
+      _ = try await application.call()
+      call.cancel()
+      #expect(try await application.closeReason() == .cancelledByClient)
+      await client.close()
+    }
+  }
+
+  @Test func aHalfClosedParkedCallIsStillFoundCancelled() async throws {
+    try await withEdge { address, application, _ in
+      let client = try TestClient(address)
+      let call = client.call("test.Echo/Park")
+      call.send(bytes("hello"))
+      call.finish()
+      try await eventually("the input ended") { application.now.inputEnds == 1 }
+      call.cancel()
+      #expect(try await application.closeReason() == .cancelledByClient)
+      await client.close()
+    }
+  }
+
+  @Test func anUnknownMethodIsUnimplemented() async throws {
+    try await withEdge { address, application, _ in
+      let client = try TestClient(address)
+      let call = client.call("test.Echo/Nothing")
+      call.send(bytes("hello"))
+      #expect(try await call.status().code == .unimplemented)
+      #expect(application.now.calls.isEmpty)
+      await client.close()
+    }
+  }
+
+  @Test func anOversizeMessageEndsOnlyItsCall() async throws {
+    try await withEdge({ $0.maximumReceivedMessageBytes = 1000 }) { address, application, _ in
+      let client = try TestClient(address)
+      let good = client.call("test.Echo/Echo")
+      let bad = client.call("test.Echo/Echo")
+      bad.send([UInt8](repeating: 1, count: 1001))
+      let status = try await bad.status()
+      #expect(status.code == .resourceExhausted)
+      #expect(status.message.contains("at most 1000"))
+      good.send([UInt8](repeating: 1, count: 1000))
+      #expect(try await good.next()?.count == 1000)
+      good.cancel()
+      await client.close()
+    }
+  }
+}

@@ -79,10 +79,15 @@ struct PodConnection: Sendable {
       // A connection is used for one attempt; the plan above decides on the next.
       $0.backoff = .init(initial: .milliseconds(200), max: .seconds(2), multiplier: 1.6, jitter: 0.2)
     }
-    let target: any ResolvableTarget =
-      host.contains(":") ? .ipv6(address: host, port: port) : .dns(host: host, port: port)
-    return try Transport(target: target, transportSecurity: .plaintext, config: config)
+    return try Transport(target: target(host, port), transportSecurity: .plaintext, config: config)
   }
+}
+
+/// An address needs no resolver, whose threads are few.
+private func target(_ host: String, _ port: Int) -> any ResolvableTarget {
+  if host.contains(":") { return .ipv6(address: host, port: port) }
+  if host.allSatisfy({ $0.isNumber || $0 == "." }) { return .ipv4(address: host, port: port) }
+  return .dns(host: host, port: port)
 }
 
 /// "HOST:PORT" or "[IPv6]:PORT".

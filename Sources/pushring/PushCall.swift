@@ -17,11 +17,15 @@ func push(_ request: Pushring_V1_PushRequest, through address: HostAndPort, time
 func withPushClient<Value: Sendable>(_ address: HostAndPort, _ body: (PushClient) async throws -> Value) async throws
   -> Value
 {
-  let target: any ResolvableTarget =
-    address.host.contains(":")
-    ? .ipv6(address: address.host, port: address.port) : .dns(host: address.host, port: address.port)
-  let transport = try HTTP2ClientTransport.Posix(target: target, transportSecurity: .plaintext)
+  let transport = try HTTP2ClientTransport.Posix(target: target(address), transportSecurity: .plaintext)
   return try await withGRPCClient(transport: transport) { try await body(PushClient(wrapping: $0)) }
+}
+
+/// An address needs no resolver, whose threads are few.
+private func target(_ address: HostAndPort) -> any ResolvableTarget {
+  if address.host.contains(":") { return .ipv6(address: address.host, port: address.port) }
+  if address.host.allSatisfy({ $0.isNumber || $0 == "." }) { return .ipv4(address: address.host, port: address.port) }
+  return .dns(host: address.host, port: address.port)
 }
 
 func push(

@@ -39,25 +39,31 @@ struct DemoCost: Sendable {
 
 /// One push to each user, sixteen under way at a time.
 func pushToAll(_ users: [String], _ way: DemoWay, through address: HostAndPort) async throws -> DemoCost {
-  let start = ContinuousClock.now
-  var cost = try await withPushClient(address) { client in
-    try await withThrowingTaskGroup(of: Pushring_V1_PushResult.self) { group in
+  try await withPushClient(address) { client in
+    // So that the connection is there when the time starts to count.
+    _ = try await push(request(to: "nobody", way), with: client, at: address, timeout: .seconds(5))
+    let start = ContinuousClock.now
+    var cost = try await withThrowingTaskGroup(of: Pushring_V1_PushResult.self) { group in
       var cost = DemoCost()
       for (index, user) in users.enumerated() {
         if index >= 16, let result = try await group.next() { cost.add(result) }
         group.addTask {
-          var request = Pushring_V1_PushRequest()
-          request.userID = user
-          request.payload = Data("\(way.name): hello, \(user)".utf8)
-          request.strategy = way.strategy
-          request.noGrouping = way.noGrouping
-          return try await push(request, with: client, at: address, timeout: .seconds(5))
+          try await push(request(to: user, way), with: client, at: address, timeout: .seconds(5))
         }
       }
       for try await result in group { cost.add(result) }
       return cost
     }
+    cost.milliseconds = start.duration(to: .now) / .milliseconds(1)
+    return cost
   }
-  cost.milliseconds = start.duration(to: .now) / .milliseconds(1)
-  return cost
+}
+
+private func request(to user: String, _ way: DemoWay) -> Pushring_V1_PushRequest {
+  var request = Pushring_V1_PushRequest()
+  request.userID = user
+  request.payload = Data("\(way.name): hello, \(user)".utf8)
+  request.strategy = way.strategy
+  request.noGrouping = way.noGrouping
+  return request
 }

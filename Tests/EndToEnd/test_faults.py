@@ -6,7 +6,7 @@ import time
 from harness.cluster import http
 from harness.waiting import always, eventually
 
-SESSIONS = 36
+SESSIONS = 21
 
 
 def open_many(cluster, clients, user, count=SESSIONS):
@@ -173,30 +173,26 @@ def test_a_killed_sender_leaves_nothing_behind_and_another_serves(own_cluster, c
     assert client.undisturbed, client.events
 
 
-def test_a_push_to_a_pod_that_just_died_fails_fast(own_cluster, clients, user):
+def test_a_push_to_a_pod_that_just_died_fails_fast_and_says_what_it_knows(own_cluster, raw, user):
     cluster = own_cluster(pods=2)
     mine = cluster.user_owned_by("pod-0", user)
-    client = clients.at(cluster.pods["pod-0"], mine)
-    cluster.push(mine, "alive")
-    client.wait_payload("alive")
-    client.stop()
-    lost = clients.open(mine, [cluster.pods["pod-0"].address], locate=False)
+    stream = raw(cluster.pods["pod-0"].address).hello(mine, "phone")
+    stream.welcome()
+    assert cluster.push(mine, "alive")["completeness"] == "complete"
     cluster.kill("pod-0")
-    # Not by the time-out of five seconds: the refused connection says it at once. What the result must not say is that
-    # this session was delivered to.
+    # The refused connection says it at once: nobody waits for the time-out of five seconds.
     began = time.monotonic()
     result = cluster.push(mine, "dead")
-    took = time.monotonic() - began
-    assert took < 4, f"{took} s"
-    assert [each["outcome"] for each in result["results"] if each["session"] == lost.id] in ([], ["unreachable"], ["gone"])
-    assert result["completeness"] == "unknown" or result["results"] == []
+    assert time.monotonic() - began < 4
+    assert [each["outcome"] for each in result["results"]] in (["unreachable"], ["gone"])
+    assert "delivered" not in str(result)
 
 
 def test_a_pod_that_was_paused_past_its_lease_does_not_claim_sessions(own_cluster, clients, user):
     """SIGSTOP, longer than the lease: its users are served elsewhere; continued, it is a member again or restarts its
     sessions elsewhere. Either way, in the end everybody is reached."""
     cluster = own_cluster()
-    opened = open_many(cluster, clients, user, count=24)
+    opened = open_many(cluster, clients, user, count=15)
     paused = cluster.pods["pod-1"]
     paused.child.send(signal.SIGSTOP)
     try:

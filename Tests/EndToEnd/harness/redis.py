@@ -33,9 +33,9 @@ class Redis:
         eventually("redis-server answers", lambda: self.call("PING") == "PONG")
 
     def restart_empty(self) -> None:
+        """Another process at the same address, that knows nothing of what the first one held."""
         self.child.kill()
         self.start()
-        assert self.call("DBSIZE") == "0"
 
     def call(self, *arguments: str) -> str:
         command = ["redis-cli", "-h", "127.0.0.1", "-p", str(self.port), "--raw"]

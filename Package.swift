@@ -190,7 +190,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "pushring", targets: ["pushring"]),
-    .library(name: "PushRingSender", targets: ["Sender"]),
+    .library(name: "PushRingSender", targets: ["Sender", "RedisDirectory", "RedisClient"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

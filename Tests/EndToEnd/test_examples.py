@@ -9,10 +9,10 @@ import pytest
 
 from harness.clients import EXAMPLES
 from harness.processes import Child
-from harness.program import program
+from harness.program import REPOSITORY, program
 from harness.waiting import eventually
 
-PYTHON_STUBS = pathlib.Path(__file__).resolve().parents[2] / ".build" / "end-to-end" / "python"
+PYTHON_STUBS = REPOSITORY / ".build" / "end-to-end" / "python"
 
 
 class Terminal:
@@ -142,3 +142,22 @@ def test_clients_in_every_language_follow_a_leaving_pod(own_cluster, start, go_p
     assert [each["outcome"] for each in result["results"]] == ["delivered"] * 3
     for terminal in terminals:
         terminal.wait_payload("moved")
+
+
+def test_the_swift_example_fits_the_library_that_was_built():
+    """Type-checked against the modules of the build: a build of its own would compile every dependency again."""
+    build = pathlib.Path(program()).parent
+    maps = [
+        *REPOSITORY.glob(".build/checkouts/*/Sources/*/include/module.modulemap"),
+        *REPOSITORY.glob("Sources/C*/module.modulemap"),
+        *(found for found in build.glob("*.build/module.modulemap") if "-tool" not in found.parent.name),
+    ]
+    flags = [part for found in maps for part in ("-Xcc", f"-fmodule-map-file={found}")]
+    checked = subprocess.run(
+        ["swiftc", "-typecheck", "-parse-as-library", "-swift-version", "6", "-warnings-as-errors"]
+        + ["-I", build / "Modules", *flags, *(EXAMPLES / "swift" / "Sources" / "backend").glob("*.swift")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert checked.returncode == 0, checked.stderr

@@ -9,7 +9,7 @@ extension PushRoute {
     let wanted = records.filter { record in
       if case .session(let only) = request.target { record.key.session == only } else { true }
     }
-    let newest = window.current.members.map(\.incarnation).max() ?? Incarnation(rawValue: 0)
+    let newest = window.current.newest
     if wanted.contains(where: { $0.incarnation > newest }) {
       phase = .refreshing(wanted)
       return [.refreshView]
@@ -27,7 +27,7 @@ extension PushRoute {
   /// Records of pods that no known view names can't be judged, so they are not void either.
   private mutating func deliverDespiteOldView(_ records: [SessionRecord]) -> [RouteDirective] {
     doubts.append("the view could not be refreshed, so new pods are unknown; push again")
-    let newest = window.current.members.map(\.incarnation).max() ?? Incarnation(rawValue: 0)
+    let newest = window.current.newest
     return deliver(by: records, unknownFrom: newest)
   }
 

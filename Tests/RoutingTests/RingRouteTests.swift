@@ -1,0 +1,177 @@
+import Placement
+import Routing
+import Sessions
+import Testing
+
+@Suite struct RingRouteTests {
+  let window: Window
+  let hash: UInt64
+  let owner = member(1)
+  let other = member(2)
+
+  init() throws {
+    window = try RoutingTests.window(1...3)
+    hash = try window.hash(ownedBy: 1)
+  }
+
+  func ring(grouping: Bool = true) -> RouteDriver { RouteDriver(.ring, grouping: grouping, userHash: hash, window) }
+
+  @Test func anOwnerThatVouchesCostsOneCallAndNoLookUp() throws {
+    var push = ring()
+    #expect(push.wants == ["deliver pod-1 *"])
+    push.answer(owner, [try outcome("desk"), try outcome("phone", .slow)], complete: true)
+    #expect(push.outcomes == ["desk pod-1 delivered", "phone pod-1 slow"])
+    let result = try #require(push.result)
+    #expect(result.route == .ring && result.completeness == .complete)
+    #expect(result.deliverRPCs == 1 && result.registryReads == 0)
+  }
+
+  @Test func withoutTheOwnersWordTheRegistryConfirms() throws {
+    var push = ring()
+    push.answer(owner, [try outcome("desk")])
+    #expect(push.wants == ["read"])
+    push.handle(.recordsRead([try record("desk", at: 1)]))
+    #expect(push.outcomes == ["desk pod-1 delivered"])
+    let result = try #require(push.result)
+    #expect(result.route == .directory && result.completeness == .complete)
+    #expect(result.deliverRPCs == 1 && result.registryReads == 1)
+  }
+
+  @Test func threeSessionsOnTheOwnerAndAnotherPodCostTwoCalls() throws {
+    var push = ring()
+    push.answer(owner, [try outcome("desk", epoch: 4)])
+    push.handle(
+      .recordsRead([
+        try record("desk", at: 1, epoch: 4), try record("phone", at: 2, epoch: 5), try record("tv", at: 2, epoch: 6),
+      ]))
+    #expect(push.wants == ["deliver pod-2 phone@5 tv@6"])
+    push.answer(other, [try outcome("phone", epoch: 5), try outcome("tv", epoch: 6)])
+    #expect(push.outcomes == ["desk pod-1 delivered", "phone pod-2 delivered", "tv pod-2 delivered"])
+    let result = try #require(push.result)
+    #expect(result.completeness == .complete && result.deliverRPCs == 2 && result.registryReads == 1)
+  }
+
+  @Test func anOwnerWithoutSessionsCostsOneCallMore() throws {
+    var push = ring()
+    push.answer(owner, [])
+    push.handle(.recordsRead([try record("desk", at: 2), try record("phone", at: 3)]))
+    #expect(push.wants == ["deliver pod-2 desk@1", "deliver pod-3 phone@1"])
+    push.answer(member(3), [try outcome("phone")])
+    #expect(push.directives.isEmpty)
+    push.answer(other, [try outcome("desk")])
+    #expect(push.result?.deliverRPCs == 3)
+  }
+
+  @Test func aSessionThatTheOwnerServedIsNotCalledAgain() throws {
+    var push = ring()
+    push.answer(owner, [try outcome("desk", epoch: 9)])
+    // The record is older than the stream that got the message.
+    push.handle(.recordsRead([try record("desk", at: 1, epoch: 8)]))
+    #expect(push.result?.deliverRPCs == 1)
+  }
+
+  @Test func aNewerConnectionOfAServedSessionGetsTheMessageToo() throws {
+    var push = ring()
+    push.answer(owner, [try outcome("desk", epoch: 4)])
+    push.handle(.recordsRead([try record("desk", at: 2, epoch: 5)]))
+    #expect(push.wants == ["deliver pod-2 desk@5"])
+    push.answer(other, [try outcome("desk", epoch: 5)])
+    #expect(push.outcomes == ["desk pod-2 delivered"])
+  }
+
+  @Test func aSlowSessionIsAnOutcomeAndNotTriedAgain() throws {
+    var push = ring()
+    push.answer(owner, [try outcome("desk", .slow, epoch: 4)])
+    push.handle(.recordsRead([try record("desk", at: 1, epoch: 4)]))
+    #expect(push.outcomes == ["desk pod-1 slow"])
+    #expect(push.result?.completeness == .complete)
+  }
+
+  @Test func aClaimIsWorthNothingWhenOurViewIsOld() throws {
+    var push = ring()
+    push.answer(owner, [try outcome("desk")], complete: true, fresh: false)
+    #expect(push.wants == ["read"])
+  }
+
+  @Test func aClaimByAViewOlderThanTheSettledOneIsWorthNothing() throws {
+    var push = ring()
+    let old = ViewStamp(version: 9, digest: 9)
+    push.answer(owner, [], complete: true, stamps: WindowStamps(settled: old, current: old))
+    #expect(push.wants == ["read"])
+  }
+
+  @Test func aClaimByAnotherViewOfTheSameNumberIsWorthNothing() throws {
+    var push = ring()
+    let forked = ViewStamp(version: 10, digest: 77)
+    push.answer(owner, [], complete: true, stamps: WindowStamps(settled: forked, current: forked))
+    #expect(push.wants == ["read"])
+  }
+
+  @Test func straysThatNoRecordNamesAreAskedForEverything() throws {
+    var push = ring()
+    push.answer(owner, [], strays: [other.incarnation, member(3).incarnation])
+    push.handle(.recordsRead([try record("desk", at: 2)]))
+    #expect(push.wants == ["deliver pod-2 desk@1", "deliver pod-3 *"])
+    push.answer(other, [try outcome("desk")])
+    push.answer(member(3), [try outcome("phone")])
+    #expect(push.outcomes == ["desk pod-2 delivered", "phone pod-3 delivered"])
+    #expect(push.result?.completeness == .complete)
+  }
+
+  @Test func anUnreachableOwnerIsNotCalledAgainForItsRecords() throws {
+    var push = ring()
+    push.fail(owner)
+    push.handle(.recordsRead([try record("desk", at: 1), try record("phone", at: 2)]))
+    #expect(push.wants == ["deliver pod-2 phone@1"])
+    push.answer(other, [try outcome("phone")])
+    #expect(push.outcomes == ["desk pod-1 unreachable", "phone pod-2 delivered"])
+    #expect(push.result?.completeness == .unknown)
+  }
+
+  @Test func anUnreachableOwnerOfNothingLeavesNoDoubt() throws {
+    var push = ring()
+    push.fail(owner)
+    push.handle(.recordsRead([try record("phone", at: 2)]))
+    push.answer(other, [try outcome("phone")])
+    #expect(push.result?.completeness == .complete)
+    #expect(push.result?.deliverRPCs == 2)
+  }
+
+  @Test func aLateOwnerHoldsUpNobodyElse() throws {
+    var push = ring()
+    push.handle(.ownerIsLate)
+    #expect(push.wants == ["read"])
+    push.handle(.recordsRead([try record("desk", at: 1), try record("phone", at: 2)]))
+    #expect(push.wants == ["deliver pod-2 phone@1"])
+    push.answer(other, [try outcome("phone")])
+    #expect(push.directives.isEmpty)
+    push.answer(owner, [try outcome("desk")])
+    #expect(push.outcomes == ["desk pod-1 delivered", "phone pod-2 delivered"])
+    #expect(push.result?.deliverRPCs == 2)
+  }
+
+  @Test func aLateOwnerThatLeavesOutASessionIsAskedForIt() throws {
+    var push = ring()
+    push.handle(.ownerIsLate)
+    push.handle(.recordsRead([try record("desk", at: 1, epoch: 3)]))
+    push.answer(owner, [])
+    #expect(push.wants == ["deliver pod-1 desk@3"])
+    push.answer(owner, [try outcome("desk", epoch: 3)])
+    #expect(push.outcomes == ["desk pod-1 delivered"])
+  }
+
+  @Test func withoutAnActivePodTheRecordsAreAsked() throws {
+    let view = try view([member(1, .grace), member(2, .draining)])
+    var push = RouteDriver(.ring, userHash: hash, Window(settled: view, current: view))
+    #expect(push.wants == ["read"])
+    push.handle(.recordsRead([try record("desk", at: 1), try record("phone", at: 2)]))
+    #expect(push.wants == ["deliver pod-1 desk@1", "deliver pod-2 phone@1"])
+  }
+
+  @Test func ungroupedEachSessionCostsACall() throws {
+    var push = ring(grouping: false)
+    push.answer(owner, [])
+    push.handle(.recordsRead([try record("desk", at: 2), try record("phone", at: 2)]))
+    #expect(push.wants == ["deliver pod-2 desk@1", "deliver pod-2 phone@1"])
+  }
+}

@@ -7,7 +7,10 @@ extension ByteBuffer {
     let lengths = command.arguments.map { $0.bytes.count }
     // One block for all arguments, so that a single scope keeps every pointer valid. The spare byte keeps its base
     // address non-nil when all arguments are empty.
-    let block = command.arguments.flatMap(\.bytes) + [0]
+    var block: [UInt8] = []
+    block.reserveCapacity(lengths.reduce(1, +))
+    for argument in command.arguments { block.append(contentsOf: argument.bytes) }
+    block.append(0)
     block.withUnsafeBytes { bytes in
       let base = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
       var offset = 0

@@ -41,7 +41,7 @@ import Testing
       for value in [[], all, Array("\r\n$-1\r\n".utf8)] {
         try await expect(client, ["ECHO", RedisArgument(value)], gives: .bulk(value))
       }
-      let large = (0..<5 * 1024 * 1024).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+      let large = Array(repeatElement(all, count: 5 * 4096).joined())
       _ = try await client.send(["SET", RedisArgument(all), RedisArgument(large)])
       try await expect(client, ["GET", RedisArgument(all)], gives: .bulk(large))
     }

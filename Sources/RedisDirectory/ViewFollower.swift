@@ -24,11 +24,6 @@ public final class ViewFollower: Sendable {
     var refresh: Task<Result<Window?, DirectoryError>, Never>?
     var isFailing = false
 
-    func tell(_ directive: FollowedWindow.Directive) {
-      guard case .tell(let window) = directive else { return }
-      for consumer in consumers.values { consumer.yield(window) }
-    }
-
     /// Never backwards: two answers may come in either order.
     mutating func confirm(_ instant: ContinuousClock.Instant) {
       confirmedAt = max(confirmedAt ?? instant, instant)
@@ -130,11 +125,8 @@ extension ViewFollower {
     let directive: FollowedWindow.Directive
     do {
       let announcement = try ViewAnnouncement(encoded: String(decoding: payload, as: UTF8.self))
-      directive = state.withLock { state in
-        let directive = state.followed.announced(announcement)
-        state.tell(directive)
-        return directive
-      }
+      directive = state.withLock { $0.followed.announced(announcement) }
+      tell(directive)
     } catch {
       logger.warning(
         "An announcement of a view was not understood; reading the view instead",
@@ -184,13 +176,27 @@ extension ViewFollower {
       do { read = try await directory.window() } catch { return .failure(error) }
       let directive = state.withLock { state in
         let directive = state.followed.readEnded(read, mark)
-        state.tell(directive)
         if directive != .read, read != nil { state.confirm(asked) }
         return directive
       }
+      tell(directive)
       if directive != .read { break }
     }
     return .success(window)
+  }
+
+  /// Never while the lock is held: a consumer that is being cancelled waits for it in `removeConsumer`, and a yield waits
+  /// for the consumer. Without the lock two windows may be given in either order, so the newest is given again until it
+  /// was the last.
+  private func tell(_ directive: FollowedWindow.Directive) {
+    guard case .tell = directive else { return }
+    var told: Window?
+    while let (window, consumers) = state.withLock({ state in
+      state.followed.window.flatMap { $0.isSame(as: told) ? nil : ($0, Array(state.consumers.values)) }
+    }) {
+      for consumer in consumers { consumer.yield(window) }
+      told = window
+    }
   }
 
   private func removeConsumer(_ id: Int) {
@@ -216,4 +222,10 @@ extension ViewFollower {
   }
 
   private var metadata: Logger.Metadata { ["pushring.cluster": "\(directory.cluster)"] }
+}
+
+extension Window {
+  fileprivate func isSame(as other: Window?) -> Bool {
+    settled.stamp == other?.settled.stamp && current.stamp == other?.current.stamp
+  }
 }

@@ -14,10 +14,22 @@ final class Readiness: Sendable {
   var isReady: Bool { state.withLock { $0.isReady } }
 
   func set(_ isReady: Bool) {
-    state.withLock { state in
-      guard state.isReady != isReady else { return }
-      state.isReady = isReady
-      for watcher in state.watchers.values { watcher.yield(isReady) }
+    let isNew = state.withLock { state in
+      defer { state.isReady = isReady }
+      return state.isReady != isReady
+    }
+    if isNew { tell() }
+  }
+
+  /// Never while the lock is held: a watcher that is being cancelled waits for it, and a yield waits for the watcher.
+  /// Without the lock two changes may be given in either order, so the newest is given again until it was the last.
+  private func tell() {
+    var told: Bool?
+    while let (isReady, watchers) = state.withLock({ state in
+      state.isReady == told ? nil : (state.isReady, Array(state.watchers.values))
+    }) {
+      for watcher in watchers { watcher.yield(isReady) }
+      told = isReady
     }
   }
 

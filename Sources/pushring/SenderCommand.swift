@@ -90,7 +90,8 @@ private final class SenderService: Service {
           try await self.access.awaitConnection()
           self.hasRedis.withLock { $0 = true }
         }
-        try await group.waitForAll()
+        // Not `waitForAll`, which would wait for the server although the other has failed.
+        for try await _ in group {}
       }
     }.run()
   }

@@ -38,6 +38,8 @@ struct RegistryAccess: Sendable {
   func checkConnection() async throws {
     do {
       _ = try await client.send(["PING"])
+    } catch  where error.isRefusalOfOneCommand {
+      return
     } catch {
       throw Failure(error.message)
     }
@@ -46,18 +48,21 @@ struct RegistryAccess: Sendable {
   /// Returns when Redis answers; keeps trying, as a server that is started together with its Redis has to.
   /// - Throws: `Failure` when Redis refuses the password: trying again would not help.
   func awaitConnection() async throws {
+    var attempts = 0
     while !Task.isCancelled {
       do {
         _ = try await client.send(["PING"])
         return
-      } catch  where error.code == .authentication || error.code == .configuration || error.code == .server {
+      } catch  where error.code == .authentication || error.code == .configuration {
         throw Failure(error.message)
+      } catch  where error.isRefusalOfOneCommand {
+        return
       } catch {
-        logger.warning(
-          "Redis can't be reached; trying again",
-          metadata: [
-            "redis.address": "\(configuration.address)", "error": "\(error.message)",
-          ])
+        // At once, and then every ten seconds.
+        logger.log(
+          level: attempts % 10 == 0 ? .warning : .debug, "Redis can't be reached; trying again",
+          metadata: ["redis.address": "\(configuration.address)", "error": "\(error.message)"])
+        attempts += 1
       }
       try await Task.sleep(for: .seconds(1))
     }
@@ -86,6 +91,11 @@ struct RegistryAccess: Sendable {
       throw ValidationError(settings.error(about: Settings.cluster, error.message).message)
     }
   }
+}
+
+extension RedisError {
+  /// An ACL user need not have the right to PING; the commands that follow will tell what it may not do.
+  fileprivate var isRefusalOfOneCommand: Bool { code == .server && message.contains("NOPERM") }
 }
 
 extension DirectorySettings {

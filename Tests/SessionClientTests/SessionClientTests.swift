@@ -115,8 +115,11 @@ struct SessionClientTests {
       _ = try await stream.frames.next()
     }
     try await withPods([silent, good]) { endpoints in
-      try await withClient(endpoints, stays: true) { events in
-        guard case .welcomed(let welcome) = await events.next() else { throw Unexpected() }
+      try await withClient(endpoints, stays: true, connectTimeout: .milliseconds(500)) { events in
+        // On a busy machine the good pod may be too late as well, and gets its turn again.
+        var event = await events.next()
+        while case .reconnecting = event { event = await events.next() }
+        guard case .welcomed(let welcome) = event else { throw Unexpected() }
         #expect(welcome.pod == "good")
       }
     }
@@ -157,11 +160,12 @@ struct SessionClientTests {
   }
 
   private func withClient(
-    _ endpoints: [String], stays: Bool = false, _ body: (inout Events) async throws -> Void
+    _ endpoints: [String], stays: Bool = false, connectTimeout: Duration = .seconds(10),
+    _ body: (inout Events) async throws -> Void
   ) async throws {
     var configuration = SessionClientConfiguration(endpoints: endpoints, user: "u")
     configuration.staysAtEndpoints = stays
-    configuration.connectTimeout = .milliseconds(500)
+    configuration.connectTimeout = connectTimeout
     let client = SessionClient(configuration: configuration, logger: quiet)
     let running = Task { await client.run() }
     var events = Events(iterator: client.events.makeAsyncIterator())

@@ -62,7 +62,10 @@ struct TestSession {
     return message
   }
 
-  func close() async { await client.close() }
+  func close() async {
+    call.cancel()
+    await client.close()
+  }
 }
 
 /// What a Sender is to a pod.
@@ -114,7 +117,10 @@ struct TestSender {
     return try Pushring_V1_DeliverResultBatch(serializedBytes: bytes)
   }
 
-  func close() async { await client.close() }
+  func close() async {
+    call.cancel()
+    await client.close()
+  }
 }
 
 /// One request, one answer.

@@ -12,6 +12,9 @@
 ///   reader that always waits for the stream (`GRPCEdgeCall`).
 /// - A message above the transport's limit resets the stream without a status. So the transport's limit lies well
 ///   above ours, and the call is ended here with RESOURCE_EXHAUSTED; only a far larger message is cut off.
+///
+/// Known limits: the listen backlog is the library's 128; a stream that was ended, and whose client answers PINGs but
+/// neither reads nor half-closes, stays until its connection goes.
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 public import Logging
@@ -25,6 +28,9 @@ public final class GRPCSessionEdge: SessionEdge {
   private let drained = OneShot<Void>()
   private let connections: Connections
   private let state = Mutex(State())
+
+  /// How long clients without calls have to close their connections.
+  private static let goodbye = Duration.seconds(1)
 
   /// idle → serving → stopping → (forgotten with the edge); idle → stopping when it is stopped before it ran.
   private struct State {
@@ -152,7 +158,7 @@ public final class GRPCSessionEdge: SessionEdge {
       _ = await serving.result
       finished.succeed(())
     }
-    _ = await finished.value(before: last)
+    _ = await finished.value(before: min(max(last, .now), .now.advanced(by: Self.goodbye)))
     serving.cancel()
     connections.closeAll()
     await watching.value

@@ -50,7 +50,7 @@ final class WatchHealthHandler: EdgeCallHandler {
     watch.succeed(
       Task { [call, readiness] in
         guard isServed else { return call.send(encoded(unknownService)) }
-        for await isReady in readiness.changes() { call.send(encoded(status(isReady))) }
+        await readiness.watch { call.send(encoded(status($0))) }
         if !Task.isCancelled { call.end(EdgeStatus(.unavailable, "the pod is stopping")) }
       })
   }
@@ -83,7 +83,7 @@ struct PeerHealth: Grpc_Health_V1_Health.SimpleServiceProtocol {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await context.cancellation.cancelled }
       group.addTask {
-        for await isReady in readiness.changes() { try await response.write(status(isReady)) }
+        try await readiness.watch { try await response.write(status($0)) }
       }
       try await group.next()
       group.cancelAll()

@@ -221,20 +221,29 @@ final class SessionHub: Sendable {
 
   // MARK: Registration
 
+  /// What became of a record that was written.
+  private enum Fate {
+    case welcomed
+    /// By a later one, here; the registry has that one already.
+    case replaced
+    /// No stream stands behind it.
+    case unbacked
+  }
+
   func registered(_ stream: StreamID, _ record: SessionRecord, after duration: Duration) {
     let view = window
     let welcome = welcomeFrame(
       record, view: view?.current.stamp ?? .none, successors: successors(of: record.key.user),
       maximumMessageBytes: limits.messageBytes)
     var ended: [(call: any EdgeCall, stream: StreamID, end: StreamEnd)] = []
-    let isOurs = state.withLock { state -> Bool in
+    let fate = state.withLock { state -> Fate in
       state.registrations -= 1
       guard let leaseEnds = state.leaseEnds, leaseEnds > .now else {
         // The registration took longer than the lease: welcoming it now could make a claim elsewhere wrong (R1).
         if state.table.registrationFailed(stream), let call = state.calls.removeValue(forKey: stream) {
           ended.append((call, stream, .leaseEnded))
         }
-        return false
+        return .unbacked
       }
       switch state.table.registered(stream, record) {
       case .welcome(_, let replaced):
@@ -243,15 +252,19 @@ final class SessionHub: Sendable {
         if let replaced, let call = state.calls.removeValue(forKey: replaced) {
           ended.append((call, replaced, .takenOver))
         }
-        return true
+        return .welcomed
       case .superseded:
         if let call = state.calls.removeValue(forKey: stream) { ended.append((call, stream, .takenOver)) }
-        return true
+        return .replaced
       case .gone:
-        return false
+        return .unbacked
       }
     }
-    if isOurs { observer.sessionWelcomed(registration: duration) } else { later(.unregister(record)) }
+    switch fate {
+    case .welcomed: observer.sessionWelcomed(registration: duration)
+    case .unbacked: later(.unregister(record))
+    case .replaced: break
+    }
     for (call, stream, end) in ended { finish(call, stream, end, user: record.key.user) }
   }
 

@@ -164,8 +164,8 @@ let tests: [Target] = [
   .testTarget(
     name: "SenderTests",
     dependencies: [
-      "Sender", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "TestServers", grpcCore,
-      grpcProtobuf, grpcTransport, logging,
+      "Sender", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "HashRing", "TestServers",
+      grpcCore, grpcProtobuf, grpcTransport, logging,
     ],
     swiftSettings: settings),
   .testTarget(

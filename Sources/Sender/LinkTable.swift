@@ -25,6 +25,12 @@ final class LinkTable: Sendable {
 
   /// Opens the link if there is none yet: a push may know a newer view than was followed.
   func link(to member: Member) -> PodLink {
+    // A push may also go by a view that is older than the one followed.
+    if let view = window()?.current, view.member(member.incarnation) == nil, member.incarnation <= view.newest {
+      let link = makeLink(member)
+      link.close()
+      return link
+    }
     let (link, isNew) = links.withLock { links in
       if let link = links[member.incarnation] { return (link, false) }
       let link = makeLink(member)

@@ -30,6 +30,7 @@ final class PodLink: Sendable {
   private struct Attempt {
     var wakeUp: AsyncStream<Void>.Continuation?
     var connection: (any Channel)?
+    var connectedAt: ContinuousClock.Instant?
     /// Its calls were failed while the connection is still being taken down.
     var isGivenUp = false
   }
@@ -71,12 +72,12 @@ final class PodLink: Sendable {
   /// To be called now and then: gives up a connection whose pod owes answers for too long.
   func checkForStall(now: ContinuousClock.Instant) {
     guard state.withLock({ $0.isStalled(now: now, limit: configuration.stallTimeout) }) else { return }
-    let connection = attempt.withLock { attempt in
+    let stalled = attempt.withLock { attempt in
       attempt.isGivenUp = true
-      return attempt.connection
+      return attempt
     }
-    fail("it gave no answer for \(configuration.stallTimeout)")
-    connection?.close(promise: nil)
+    fail("it gave no answer for \(configuration.stallTimeout)", retriesAtOnce: hasServed(stalled))
+    stalled.connection?.close(promise: nil)
   }
 
   /// Keeps the stream up until the task is cancelled or the link is closed.
@@ -94,9 +95,7 @@ final class PodLink: Sendable {
   private func keepConnected() async {
     var backoff = configuration.initialBackoff
     while !Task.isCancelled {
-      let wasUp = await connectOnce()
-      if wasUp {
-        // Lost after it had worked: try again at once.
+      if await connectOnce() {
         backoff = configuration.initialBackoff
         continue
       }
@@ -105,7 +104,7 @@ final class PodLink: Sendable {
     }
   }
 
-  /// One connection from the attempt to its end; true when it was up in between.
+  /// One connection from the attempt to its end; true when the next attempt is to be made at once.
   private func connectOnce() async -> Bool {
     let reason: String
     do {
@@ -116,19 +115,26 @@ final class PodLink: Sendable {
     } catch {
       reason = "\(error)"
     }
-    let isGivenUp = attempt.withLock { attempt in
+    let ended = attempt.withLock { attempt in
       defer { attempt = Attempt() }
-      return attempt.isGivenUp
+      return attempt
     }
-    let wasUp = isGivenUp || isUp
-    if !isGivenUp { fail(reason) }
-    return wasUp
+    let retriesAtOnce = hasServed(ended)
+    if !ended.isGivenUp { fail(reason, retriesAtOnce: retriesAtOnce) }
+    return retriesAtOnce
   }
 
-  private func fail(_ reason: String) {
+  /// It worked for a while. One that ends as soon as it is there, as on a pod that does not know the service, is no
+  /// better than none.
+  private func hasServed(_ attempt: Attempt) -> Bool {
+    guard let connectedAt = attempt.connectedAt else { return false }
+    return connectedAt.duration(to: .now) >= configuration.maximumBackoff
+  }
+
+  private func fail(_ reason: String, retriesAtOnce: Bool) {
     let (wasUp, failed) = state.withLock { state in
       let wasUp = state.phase == .up
-      return (wasUp, state.failed(reason))
+      return (wasUp, state.failed(reason, retriesAtOnce: retriesAtOnce))
     }
     if wasUp {
       logger.warning("Lost a pod", metadata: ["error": "\(reason)", "calls.failed": "\(failed.count)"])
@@ -192,6 +198,7 @@ extension PodLink {
 
   /// The library calls for requests when the connection is there.
   private func connected() {
+    attempt.withLock { $0.connectedAt = .now }
     state.withLock { $0.connected() }
     logger.debug("Connected to a pod")
     hooks.stateChanged()

@@ -13,7 +13,7 @@ struct PodLinkState {
   enum Phase: Hashable {
     /// The first attempt, or the first after a connection was lost: calls wait. Can become: up, down, closed.
     case connecting
-    /// Can become: connecting, closed.
+    /// Can become: connecting, down, closed.
     case up
     /// The last attempt failed: calls fail at once. Can become: up, closed.
     case down(String)
@@ -122,10 +122,11 @@ struct PodLinkState {
   }
 
   /// The connection was lost, or an attempt to make it failed. Returns whom to tell.
-  mutating func failed(_ reason: String) -> [(Reply, CallFailure)] {
+  /// - Parameter retriesAtOnce: the connection had served; the next attempt follows without a pause.
+  mutating func failed(_ reason: String, retriesAtOnce: Bool) -> [(Reply, CallFailure)] {
     switch phase {
-    case .up: phase = .connecting
-    case .connecting, .down: phase = .down(reason)
+    case .up where retriesAtOnce: phase = .connecting
+    case .up, .connecting, .down: phase = .down(reason)
     case .closed: break
     }
     return takeAll(reason)

@@ -177,9 +177,11 @@ public final class Sender: Service {
     return answer
   }
 
+  /// A claim counts only while our view was confirmed less than a lease ago: within that time no member that the claim
+  /// rests on can have been removed.
   private var isViewFresh: Bool {
     guard let confirmedAt = follower.confirmedAt else { return false }
-    return confirmedAt.duration(to: .now) < configuration.lease
+    return confirmedAt.duration(to: .now) < (directory.clusterSettings ?? directory.settings).lease
   }
 
   /// A pod that knows a newer view than we do: ours is read again.

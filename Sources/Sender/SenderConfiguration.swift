@@ -36,8 +36,6 @@ public struct SenderConfiguration: Sendable, Hashable {
   public var maximumBackoff: Duration = .seconds(1)
   /// Reads of the registry at the same time; more wait their turn.
   public var maximumRegistryReads: Int = 256
-  /// How old the view may be for an owner's "complete" to be believed: the lease of the cluster's members.
-  public var lease: Duration = .seconds(3)
 
   public init() {}
 }

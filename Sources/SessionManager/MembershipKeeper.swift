@@ -183,6 +183,7 @@ final class MembershipKeeper: Sendable {
   /// The registry gave this incarnation up, and others may have counted its streams as closed.
   private func joinAnew() async throws(DirectoryError) {
     logger.warning("The registry has written this pod off: it ends its streams and joins as a new incarnation")
+    hub.membershipEnded()
     hub.endAll(
       StreamEnd(.membershipLost, "this pod was cut off from the registry for longer than its grace; connect again"))
     let before = ContinuousClock.now

@@ -63,7 +63,7 @@ final class Registrar: Sendable {
   // MARK: Registering
 
   private func register(_ stream: StreamID, _ hello: Hello) async {
-    guard let incarnation = hub.incarnation else { return }
+    guard let incarnation = hub.incarnation else { return hub.registrationGivenUp(stream, hello, .leaseEnded) }
     let start = ContinuousClock.now
     do {
       let registration = try await directory.register(

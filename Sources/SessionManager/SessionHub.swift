@@ -66,6 +66,16 @@ final class SessionHub: Sendable {
     updateReadiness()
   }
 
+  /// The registry has written the incarnation off. Nobody is admitted until `joined` comes with a new one: a record of
+  /// the old one would be void from the start, and pushes would pass its session by.
+  func membershipEnded() {
+    state.withLock { state in
+      state.membership = nil
+      state.leaseEnds = nil
+    }
+    updateReadiness()
+  }
+
   func leaseExtended(until end: ContinuousClock.Instant) {
     state.withLock { $0.leaseEnds = end }
     updateReadiness()
@@ -238,8 +248,10 @@ final class SessionHub: Sendable {
     var ended: [(call: any EdgeCall, stream: StreamID, end: StreamEnd)] = []
     let fate = state.withLock { state -> Fate in
       state.registrations -= 1
-      guard let leaseEnds = state.leaseEnds, leaseEnds > .now else {
-        // The registration took longer than the lease: welcoming it now could make a claim elsewhere wrong (R1).
+      guard let leaseEnds = state.leaseEnds, leaseEnds > .now, record.incarnation == state.membership?.incarnation
+      else {
+        // The registration took longer than the lease or the incarnation: welcoming it now could make a claim
+        // elsewhere wrong (R1).
         if state.table.registrationFailed(stream), let call = state.calls.removeValue(forKey: stream) {
           ended.append((call, stream, .leaseEnded))
         }
@@ -269,15 +281,22 @@ final class SessionHub: Sendable {
   }
 
   func registrationFailed(_ stream: StreamID, _ hello: Hello, _ error: DirectoryError) {
+    registrationGivenUp(
+      stream, hello,
+      StreamEnd(
+        .registryUnavailable, "the session could not be registered: \(error.message); connect again, or to another pod")
+    )
+    if error.code == .unavailable { later(.verify(hello.key)) }
+  }
+
+  /// The stream, if there still is one, ends with `end`.
+  func registrationGivenUp(_ stream: StreamID, _ hello: Hello, _ end: StreamEnd) {
     let call = state.withLock { state -> (any EdgeCall)? in
       state.registrations -= 1
       guard state.table.registrationFailed(stream) else { return nil }
       return state.calls.removeValue(forKey: stream)
     }
-    let end = StreamEnd(
-      .registryUnavailable, "the session could not be registered: \(error.message); connect again, or to another pod")
     finish(call, stream, end, user: hello.key.user)
-    if error.code == .unavailable { later(.verify(hello.key)) }
   }
 
   /// Whether a record of ours has a stream behind it, or one on its way.

@@ -140,6 +140,16 @@ private final class SpawnResult: Sendable {
   }
 }
 
+/// A child that inherited the sockets of a test's clients would keep their connections open after the test closed them
+/// (NIO's client sockets are not close-on-exec). glibc (2.34 or newer) has an action against that, which its Swift
+/// module does not show.
+private func closeFrom(_ actions: inout posix_spawn_file_actions_t, _ first: CInt) -> CInt {
+  typealias AddCloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, CInt) -> CInt
+  guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return ENOSYS }
+  // The type is the one that glibc's spawn.h declares.
+  return unsafeBitCast(symbol, to: AddCloseFrom.self)(&actions, first)
+}
+
 private func spawn(_ words: [String], _ variables: [String], _ output: String) -> Result<pid_t, TestServerError> {
   var actions = posix_spawn_file_actions_t()
   posix_spawn_file_actions_init(&actions)
@@ -147,6 +157,7 @@ private func spawn(_ words: [String], _ variables: [String], _ output: String) -
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
   posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
   posix_spawn_file_actions_adddup2(&actions, 1, 2)
+  guard closeFrom(&actions, 3) == 0 else { return .failure(TestServerError("the C library has no closefrom action")) }
   var attributes = posix_spawnattr_t()
   posix_spawnattr_init(&attributes)
   defer { posix_spawnattr_destroy(&attributes) }

@@ -80,7 +80,7 @@ final class PushTable: Sendable {
     for await _ in arrivals.stream {
       while !Task.isCancelled, state.withLock({ !$0.runs.isEmpty || !$0.buckets.isEmpty }) {
         try? await Task.sleep(for: Self.tick)
-        ring(upTo: Self.bucket(started.duration(to: .now)))
+        ring(upTo: Self.ticks(in: started.duration(to: .now)))
       }
     }
   }
@@ -103,9 +103,9 @@ final class PushTable: Sendable {
     cutOff.cancel()
   }
 
-  private func ring(upTo bucket: Int64) {
+  private func ring(upTo tick: Int64) {
     let due = state.withLock { state in
-      let keys = state.buckets.keys.filter { $0 <= bucket }
+      let keys = state.buckets.keys.filter { $0 <= tick }
       return keys.flatMap { key in
         (state.buckets.removeValue(forKey: key) ?? []).compactMap { alarm in
           state.runs[alarm.id].map { ($0, alarm.kind) }
@@ -115,10 +115,9 @@ final class PushTable: Sendable {
     for (run, kind) in due { run.ring(kind) }
   }
 
-  /// Rounded up: no alarm rings early.
-  private static func bucket(_ duration: Duration) -> Int64 {
-    let (seconds, attoseconds) = duration.components
-    let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
-    return milliseconds / 10 + 1
-  }
+  /// The tick at which an alarm for `moment` rings: the first that is wholly after it, so that none rings early.
+  private static func bucket(_ moment: Duration) -> Int64 { ticks(in: moment) + 1 }
+
+  /// How many ticks are over after `duration`.
+  private static func ticks(in duration: Duration) -> Int64 { Int64(duration / tick) }
 }

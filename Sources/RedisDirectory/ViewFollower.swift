@@ -1,3 +1,4 @@
+internal import HashRing
 public import Logging
 public import Placement
 public import RedisClient
@@ -15,6 +16,8 @@ public final class ViewFollower: Sendable {
   private let subscriber: RedisSubscriber
   private let logger: Logger
   private let state = Mutex(State())
+  /// What `window` answers with: stored under the lock, so in order; read without it.
+  private let published = PublishedReference<Window?>(nil)
 
   private struct State {
     var followed = FollowedWindow()
@@ -51,8 +54,8 @@ public final class ViewFollower: Sendable {
     }
   }
 
-  /// The newest window known; nil before the first. A short lock; safe on hot paths.
-  public var window: Window? { state.withLock { $0.followed.window } }
+  /// The newest window known; nil before the first. Takes no lock: safe on hot paths.
+  public var window: Window? { published.load() }
 
   /// When `window` was last confirmed by the registry, for "younger than a lease": the moment before it was asked.
   public var confirmedAt: ContinuousClock.Instant? { state.withLock { $0.confirmedAt } }
@@ -125,7 +128,10 @@ extension ViewFollower {
     let directive: FollowedWindow.Directive
     do {
       let announcement = try ViewAnnouncement(encoded: String(decoding: payload, as: UTF8.self))
-      directive = state.withLock { $0.followed.announced(announcement) }
+      directive = state.withLock { state in
+        defer { published.publish(state.followed.window) }
+        return state.followed.announced(announcement)
+      }
       tell(directive)
     } catch {
       logger.warning(
@@ -176,6 +182,7 @@ extension ViewFollower {
       do { read = try await directory.window() } catch { return .failure(error) }
       let directive = state.withLock { state in
         let directive = state.followed.readEnded(read, mark)
+        published.publish(state.followed.window)
         if directive != .read, read != nil { state.confirm(asked) }
         return directive
       }

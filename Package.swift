@@ -51,7 +51,7 @@ let shells: [Target] = [
     name: "SessionManager",
     dependencies: [
       "SessionEdge", "RedisDirectory", "Wire", "Placement", "Sessions", "HashRing",
-      grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle,
+      grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"), nio("NIOPosix"),
     ],
     swiftSettings: settings),
   .target(
@@ -101,7 +101,7 @@ let adapters: [Target] = [
     swiftSettings: settings),
   .target(
     name: "Wire",
-    dependencies: ["Placement", "Sessions", protobuf, grpcCore, grpcProtobuf],
+    dependencies: ["Placement", "Sessions", protobuf, grpcCore, grpcProtobuf, grpcTransport],
     swiftSettings: settings),
 ]
 

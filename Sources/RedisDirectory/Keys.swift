@@ -11,12 +11,15 @@ internal import Sessions
 /// ```
 /// pushring:{NAME}:meta        hash    format        "1"; another one is refused
 ///                                     settings      "renewal lease grace tokens", the first three in microseconds
-///                                     run_id        of the server; checked: when it was last looked at
+///                                     run_id        of the server
 ///                                     clock, last   the registry clock, and TIME at the call that set it (both µs)
 ///                                     incarnation   the largest one given
 ///                                     version, digest, current, published
 ///                                                   the current view (ViewCoding.swift) and when it was made (TIME, µs)
 ///                                     settled, settled_version, settled_digest
+///                                     settles_from, admits_from
+///                                                   after a loss of data: before, no view settles and no new member
+///                                                   admits anybody (registry clock, µs)
 ///                                     floor_version, floor_digest
 ///                                                   by a resume after a loss of data, until the next view
 /// pushring:{NAME}:members     hash    incarnation → description, state, since: the next view

@@ -5,11 +5,14 @@ public struct Membership: Sendable, Hashable {
   public let incarnation: Incarnation
   /// Counted from before the call was made.
   public let lease: Duration
+  /// Before, counted from the answer, the member may not welcome anybody: the registry recovers from a loss of data.
+  public let admitsAfter: Duration
   /// The current view has the member in it.
   public let window: Window
-  public init(incarnation: Incarnation, lease: Duration, window: Window) {
+  public init(incarnation: Incarnation, lease: Duration, admitsAfter: Duration = .zero, window: Window) {
     self.incarnation = incarnation
     self.lease = lease
+    self.admitsAfter = admitsAfter
     self.window = window
   }
 }

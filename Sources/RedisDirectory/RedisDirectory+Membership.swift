@@ -11,7 +11,11 @@ extension RedisDirectory {
     try settings.check()
     try description.check()
     let reply = try await callMembership(
-      Scripts.join, [RedisArgument(settings.encoded), RedisArgument(description.encoded)], publishes: false)
+      Scripts.join,
+      [
+        RedisArgument(settings.encoded), RedisArgument(description.encoded),
+        RedisArgument(emptyRegistryWait.microseconds),
+      ], publishes: false)
     return try await membership(from: reply, expecting: "joined")
   }
 
@@ -32,9 +36,10 @@ extension RedisDirectory {
   }
 
   /// The same incarnation back, after its lease ended or the registry lost its data; active, also if it was draining
-  /// before. `floor` is the newest view that the pod knows; the new version is never below it.
+  /// before. `floor` is the newest view that the pod knows: the new version is never below it, and its members that the
+  /// registry has forgotten count as in grace.
   /// - Throws: `.departed` when it left or its grace is over: close all its streams and join anew.
-  public func resume(_ incarnation: Incarnation, _ description: MemberDescription, floor: ViewStamp)
+  public func resume(_ incarnation: Incarnation, _ description: MemberDescription, floor: View)
     async throws(DirectoryError) -> Membership
   {
     try settings.check()
@@ -43,7 +48,7 @@ extension RedisDirectory {
       Scripts.resume,
       [
         RedisArgument(settings.encoded), RedisArgument(description.encoded), RedisArgument(incarnation.rawValue),
-        RedisArgument(floor.version), RedisArgument(floor.digestText),
+        RedisArgument(floor.stamp.version), RedisArgument(floor.stamp.digestText), RedisArgument(floor.encodedMembers),
       ], publishes: false)
     return try await membership(from: reply, expecting: "resumed")
   }
@@ -69,6 +74,12 @@ extension RedisDirectory {
     _ = try await callMembership(Scripts.leave, [RedisArgument(incarnation.rawValue)])
   }
 
+  /// The member is proven gone: its address refuses connections, or another process answers there. Its grace ends at
+  /// once, and what it had reported is void. Nothing happens when it is no member.
+  public func gone(_ incarnation: Incarnation) async throws(DirectoryError) {
+    _ = try await callMembership(Scripts.gone, [RedisArgument(incarnation.rawValue)])
+  }
+
   private func membership(from first: MembershipReply, expecting status: String)
     async throws(DirectoryError) -> Membership
   {
@@ -84,12 +95,15 @@ extension RedisDirectory {
           """)
     default: throw reply.rest.unexpected("status \"\(reply.status.prefix(40))\"")
     }
+    let answered = ContinuousClock.now
     let incarnation = Incarnation(rawValue: try reply.rest.number())
     let lease = try reply.rest.microseconds()
+    let admitsAfter = try reply.rest.microseconds()
     var window = try window(from: &reply.rest)
     if reply.wait > .zero { window = try await windowAfter(window?.current.stamp ?? .none, wait: reply.wait) }
     guard let window else { throw reply.rest.unexpected("there is no view after a member joined") }
-    return Membership(incarnation: incarnation, lease: lease, window: window)
+    let left = max(.zero, admitsAfter - answered.duration(to: .now))
+    return Membership(incarnation: incarnation, lease: lease, admitsAfter: left, window: window)
   }
 
   /// The first window with a current view other than `old`. Whoever's call comes after the gathering time makes it.

@@ -8,6 +8,7 @@ enum Scripts {
   static let acknowledge = membership("acknowledge", PackageResources.acknowledge_lua)
   static let drain = membership("drain", PackageResources.drain_lua)
   static let leave = membership("leave", PackageResources.leave_lua)
+  static let gone = membership("gone", PackageResources.gone_lua)
   static let window = membership("window", PackageResources.window_lua)
   static let status = membership("status", PackageResources.status_lua)
 

@@ -18,8 +18,11 @@ extension View {
   var encoded: String {
     let name = "\(stamp.version)\t\(stamp.digestText)"
     let head = "1\tview\t\(name)\t\(ring.tokensPerWeight)\t\(members.count)\t\(newest)\n"
-    return members.reduce(into: head) { $0 += $1.encodedLine + "\n" }
+    return head + encodedMembers
   }
+
+  /// The lines after the head.
+  var encodedMembers: String { members.reduce(into: "") { $0 += $1.encodedLine + "\n" } }
 
   init(encoded: String) throws(ViewCodingError) {
     var lines = TextLines(encoded)

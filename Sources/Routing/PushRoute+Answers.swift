@@ -7,7 +7,13 @@ extension PushRoute {
   mutating func answered(_ id: CallID, _ answer: CallAnswer) -> [RouteDirective] {
     guard let call = calls.removeValue(forKey: id) else { return [] }
     note(answer, of: call)
-    if phase == .askingFirst, request.strategy == .ring, isTrusted(answer) { return finish() }
+    guard phase == .askingFirst, request.strategy == .ring else { return advance() }
+    if isTrusted(answer), ledger.hasAccepted { return request.audits == nil ? finish() : readForAudit() }
+    if answer.stamps.current.version > window.current.stamp.version, !hasRefreshedOwner {
+      hasRefreshedOwner = true
+      phase = .refreshingOwner
+      return [.refreshView]
+    }
     return advance()
   }
 
@@ -73,7 +79,7 @@ extension PushRoute {
   /// Made because the owner named a stray that no record names.
   private func isStrayCall(_ call: Call) -> Bool { call.followsRecords && call.targets == everything }
 
-  private func isTarget(_ session: SessionID) -> Bool {
+  func isTarget(_ session: SessionID) -> Bool {
     guard case .session(let only) = request.target else { return true }
     return session == only
   }

@@ -5,6 +5,7 @@ import Sessions
 
 extension PushRoute {
   mutating func recordsRead(_ records: [SessionRecord]) -> [RouteDirective] {
+    if phase == .auditing { return audited(records) }
     guard phase == .reading else { return [] }
     let wanted = records.filter { record in
       if case .session(let only) = request.target { record.key.session == only } else { true }
@@ -18,6 +19,7 @@ extension PushRoute {
   }
 
   mutating func viewRefreshed(_ refreshed: Window?) -> [RouteDirective] {
+    if phase == .refreshingOwner { return ownerRefreshed(refreshed) }
     guard case .refreshing(let records) = phase else { return [] }
     guard let refreshed else { return deliverDespiteOldView(records) }
     window = refreshed
@@ -93,6 +95,7 @@ extension PushRoute {
   // MARK: Scatter
 
   mutating func recordsFailed(_ reason: String) -> [RouteDirective] {
+    if phase == .auditing { return finish() }
     guard phase == .reading else { return [] }
     phase = .scattering
     route = .scatter

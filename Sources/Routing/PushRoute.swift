@@ -7,7 +7,8 @@ import Sessions
 //
 //   ring        ask the owner for all sessions. It vouches that these are all: done, one call, no look-up. It does
 //               not: read the records, and call every other pod that they (or the owner's strays) name, once, with
-//               its sessions less those that the owner delivered.
+//               its sessions less those that the owner delivered. An owner that knows a newer view than ours says
+//               that the ring has changed: read the view, and ask whoever owns the user now, before the records.
 //   directory   read the records, call each pod once, or once per session when not grouping.
 //   modulo      ask one pod, and never learn what was missed.
 //
@@ -44,12 +45,20 @@ public struct PushRoute: Sendable {
   var registryReads = 0
   /// A call that was made by the latest records ended "gone" or unreachable.
   var recordsMayBeOld = false
+  var hasRefreshedOwner = false
+  var audit: RouteAudit = .none
+  /// Records that contradict a claim, by session, with their epochs.
+  var contradictions: [SessionID: Epoch] = [:]
 
   enum Phase: Hashable, Sendable {
     /// Can become: askingOwner, reading, scattering, finished.
     case idle
-    /// The owner, or modulo's pod, was asked for everything. Can become: reading, finished.
+    /// The owner, or modulo's pod, was asked for everything. Can become: refreshingOwner, auditing, reading, finished.
     case askingFirst
+    /// The owner asked knows a newer view. Can become: askingFirst, reading, finished.
+    case refreshingOwner
+    /// The owner's claim is trusted, and compared with the registry all the same. Can become: delivering, finished.
+    case auditing
     /// Can become: refreshing, delivering, scattering, finished.
     case reading
     /// Records wait for a newer view to be judged by. Can become: delivering, finished.
@@ -162,12 +171,13 @@ extension PushRoute {
       return finish()
     case .scattering:
       return scatterNext()
-    case .idle, .reading, .refreshing, .finished:
+    case .idle, .reading, .refreshing, .refreshingOwner, .auditing, .finished:
       return []
     }
   }
 
   private mutating func deadline() -> [RouteDirective] {
+    if phase == .auditing { return finish() }
     for (id, call) in calls {
       let failure = CallFailure(
         kind: .unreachable, mayHaveArrived: true,
@@ -196,7 +206,8 @@ extension PushRoute {
       .finish(
         RouteResult(
           route: route, completeness: doubts.isEmpty ? .complete : .unknown, deliverRPCs: deliverRPCs,
-          registryReads: registryReads, results: results, reason: doubts.joined(separator: "; ")))
+          registryReads: registryReads, results: results, reason: doubts.joined(separator: "; "),
+          audit: auditResult(results)))
     ]
   }
 

@@ -27,6 +27,8 @@ public struct RouteRequest: Hashable, Sendable {
   public var userHash: UInt64
   public var window: Window
   public var limits: RouteLimits
+  /// Nil: a claim of this push is not compared with the registry.
+  public var audits: AuditRequest?
 
   public init(
     strategy: RoutingStrategy = .ring, groupsByPod: Bool = true, target: RouteTarget = .allSessions,
@@ -49,4 +51,13 @@ public struct RouteLimits: Hashable, Sendable {
   public var scatterConcurrency = 16
 
   public init() {}
+}
+
+/// Compare the owner's claim with the registry.
+public struct AuditRequest: Hashable, Sendable {
+  /// Epochs are the microseconds of their connect: a session that connected before this was welcomed long before the
+  /// push, so that a claim without it was wrong. A later one may have been welcomed while the push was under way.
+  public var epochsBefore: Epoch
+
+  public init(epochsBefore: Epoch) { self.epochsBefore = epochsBefore }
 }

@@ -31,10 +31,11 @@ public struct RouteResult: Hashable, Sendable {
   public let results: [RoutedSession]
   /// Why completeness is unknown; empty when it is complete.
   public let reason: String
+  public let audit: RouteAudit
 
   public init(
     route: Route, completeness: Completeness, deliverRPCs: Int, registryReads: Int, results: [RoutedSession],
-    reason: String
+    reason: String, audit: RouteAudit = .none
   ) {
     self.route = route
     self.completeness = completeness
@@ -42,6 +43,7 @@ public struct RouteResult: Hashable, Sendable {
     self.registryReads = registryReads
     self.results = results
     self.reason = reason
+    self.audit = audit
   }
 }
 

@@ -61,6 +61,14 @@ struct SessionLedger {
     entries[session, default: Entry()].failed = attempt
   }
 
+  /// Whether a pod took the message for any session.
+  var hasAccepted: Bool { entries.values.contains { $0.accepted != nil } }
+
+  /// Whether one took it for the session as this record knows it, or for a later connection of it.
+  func hasAccepted(_ record: SessionRecord) -> Bool {
+    entries[record.key.session]?.accepted.map { $0.epoch >= record.epoch } ?? false
+  }
+
   /// The sessions to be called for, in a stable order.
   func sessionsToCall() -> [SessionRecord] {
     entries.values.filter(\.needsCall).compactMap(\.record).sorted { $0.key.session.text < $1.key.session.text }

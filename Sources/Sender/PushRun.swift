@@ -29,19 +29,19 @@ final class PushRun: Sendable {
 
   init(
     _ push: PreparedPush, window: Window, links: LinkTable, registry: RegistryReader,
-    isViewFresh: @escaping @Sendable () -> Bool, windowSeen: @escaping @Sendable (WindowStamps) -> Void
+    audits: AuditRequest?, isViewFresh: @escaping @Sendable () -> Bool,
+    windowSeen: @escaping @Sendable (WindowStamps) -> Void
   ) {
     self.push = push
     self.links = links
     self.registry = registry
     self.isViewFresh = isViewFresh
     self.windowSeen = windowSeen
-    state = Mutex(
-      State(
-        route: PushRoute(
-          RouteRequest(
-            strategy: push.strategy, groupsByPod: push.groupsByPod, target: push.target, userHash: push.userHash,
-            window: window))))
+    var request = RouteRequest(
+      strategy: push.strategy, groupsByPod: push.groupsByPod, target: push.target, userHash: push.userHash,
+      window: window)
+    request.audits = audits
+    state = Mutex(State(route: PushRoute(request)))
   }
 
   var timeout: Duration { push.timeout }

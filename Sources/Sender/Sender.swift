@@ -1,8 +1,10 @@
+internal import Foundation
 public import Logging
 internal import Placement
 public import RedisDirectory
 internal import Routing
 public import ServiceLifecycle
+internal import Sessions
 internal import Synchronization
 
 /// Pushes messages to users: finds the pods that hold their sessions, and calls each once.
@@ -167,13 +169,14 @@ public final class Sender: Service {
     }
     let started = ContinuousClock.now
     let run = PushRun(
-      push, window: window, links: links, registry: registry, isViewFresh: { [self] in isViewFresh },
-      windowSeen: { [self] in windowSeen($0) })
+      push, window: window, links: links, registry: registry, audits: auditRequest(),
+      isViewFresh: { [self] in isViewFresh }, windowSeen: { [self] in windowSeen($0) })
     let id = try pushes.admit(run)
     defer { pushes.remove(id) }
     let result = await run.result()
     let answer = PushResult(push, result, view: run.view, duration: started.duration(to: .now))
     observer.pushEnded(answer)
+    noteAudit(result.audit, answer)
     return answer
   }
 
@@ -182,6 +185,28 @@ public final class Sender: Service {
   private var isViewFresh: Bool {
     guard let confirmedAt = follower.confirmedAt else { return false }
     return confirmedAt.duration(to: .now) < (directory.clusterSettings ?? directory.settings).lease
+  }
+
+  /// For one push in `auditInterval`, by chance, so that no pattern of pushes escapes it.
+  private func auditRequest() -> AuditRequest? {
+    guard configuration.auditInterval > 0, Int.random(in: 0..<configuration.auditInterval) == 0 else { return nil }
+    // Epochs are microseconds of Redis' clock, which may run a little apart from ours; and from its registration until
+    // its welcome a session may wait for as long as a lease.
+    let lease = (directory.clusterSettings ?? directory.settings).lease
+    let limit = Int64(Date().timeIntervalSince1970) - lease.components.seconds * 2 - 3
+    return AuditRequest(epochsBefore: Epoch(rawValue: UInt64(max(0, limit)) * 1_000_000))
+  }
+
+  private func noteAudit(_ audit: RouteAudit, _ result: PushResult) {
+    switch audit {
+    case .none: break
+    case .agreed: observer.audited(missedSessions: 0)
+    case .disagreed(let count):
+      observer.audited(missedSessions: count)
+      logger.error(
+        "A pod said that it held all sessions of a user, and did not: please report this with the pods' logs",
+        metadata: ["user.id": "\(result.user)", "sessions.missed": "\(count)", "view": "\(result.viewVersion)"])
+    }
   }
 
   /// A pod that knows a newer view than we do: ours is read again.

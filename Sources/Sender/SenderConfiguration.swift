@@ -34,6 +34,8 @@ public struct SenderConfiguration: Sendable, Hashable {
   /// Pauses between attempts to connect, doubled from the first to the second, each shortened by up to a half.
   public var initialBackoff: Duration = .milliseconds(50)
   public var maximumBackoff: Duration = .seconds(1)
+  /// One in so many pushes that need no look-up is compared with the registry all the same; 0: none.
+  public var auditInterval: Int = 1_000
   /// Reads of the registry at the same time; more wait their turn.
   public var maximumRegistryReads: Int = 256
 

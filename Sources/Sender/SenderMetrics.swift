@@ -7,6 +7,8 @@ public final class SenderMetrics: SenderObserver {
   private let outcomes: [SessionOutcome.Outcome: Counter]
   private let deliverCalls = Counter(label: "pushring_push_deliver_rpcs_total")
   private let registryReads = Counter(label: "pushring_push_registry_reads_total")
+  private let audits = Counter(label: "pushring_audits_total")
+  private let auditMisses = Counter(label: "pushring_audit_missed_sessions_total")
   private let batches = Counter(label: "pushring_deliver_batches_total")
   private let batchedCalls = Counter(label: "pushring_deliver_batched_calls_total")
   private let duration = Metrics.Timer(label: "pushring_push_duration_seconds")
@@ -50,6 +52,11 @@ public final class SenderMetrics: SenderObserver {
 
   public func pushRefused(_ code: PushError.Code) { refused[code]?.increment() }
   public func pushesInFlight(_ count: Int) { inFlight.record(count) }
+
+  public func audited(missedSessions: Int) {
+    audits.increment()
+    auditMisses.increment(by: missedSessions)
+  }
 
   public func batchSent(calls: Int) {
     batches.increment()

@@ -17,6 +17,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
   }
 
   private func answer(_ batch: Pushring_V1_DeliverBatch) -> Pushring_V1_DeliverResultBatch {
+    hub.stampsSeen(WindowStamps(batch.window))
     // Encoded once, however many sessions the message goes to.
     let frames = batch.messages.map(messageFrame)
     var answer = Pushring_V1_DeliverResultBatch()
@@ -28,9 +29,6 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
   private func deliver(_ request: Pushring_V1_DeliverRequest, _ frames: [[UInt8]]) -> Pushring_V1_DeliverResult {
     var result = Pushring_V1_DeliverResult()
     result.correlation = request.correlation
-    // "Complete" needs the rules R1 to R5 of the design, section 4. Until they are kept here, no pod claims it, and
-    // Senders confirm with the registry.
-    result.complete = false
     guard request.messageIndex < frames.count else {
       result.error = "the request names message \(request.messageIndex), and the batch has \(frames.count)"
       return result
@@ -40,8 +38,12 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
       let targets = try request.sessions.map {
         DeliveryTarget(session: try SessionID($0.sessionID), epoch: Epoch(rawValue: $0.epoch))
       }
-      result.sessions = hub.deliver(to: user, targets: targets, frame: frames[Int(request.messageIndex)])
-        .map(Pushring_V1_SessionResult.init)
+      let (deliveries, claim) = hub.deliver(to: user, targets: targets, frame: frames[Int(request.messageIndex)])
+      result.sessions = deliveries.map(Pushring_V1_SessionResult.init)
+      if let claim {
+        result.complete = claim.isComplete
+        result.strayIncarnations = claim.strays.map(\.rawValue)
+      }
     } catch {
       result.error = "\(error)"
     }

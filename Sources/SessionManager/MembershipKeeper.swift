@@ -18,6 +18,7 @@ final class MembershipKeeper: Sendable {
   private let description: MemberDescription
   private let settings: DirectorySettings
   private let hub: SessionHub
+  private let reporter: StrayReporter
   private let directory: RedisDirectory
   private let follower: ViewFollower
   private let observer: any SessionManagerObserver
@@ -29,19 +30,20 @@ final class MembershipKeeper: Sendable {
 
   private struct State {
     var membership: Membership
-    var acknowledged: ViewStamp?
     /// Records to be written again.
     var toRestore: [SessionRecord] = []
     var isFailing = false
   }
 
   private init(
-    _ description: MemberDescription, _ settings: DirectorySettings, _ hub: SessionHub, _ directory: RedisDirectory,
-    _ follower: ViewFollower, _ observer: any SessionManagerObserver, _ logger: Logger, _ membership: Membership
+    _ description: MemberDescription, _ settings: DirectorySettings, _ hub: SessionHub, _ reporter: StrayReporter,
+    _ directory: RedisDirectory, _ follower: ViewFollower, _ observer: any SessionManagerObserver, _ logger: Logger,
+    _ membership: Membership
   ) {
     self.description = description
     self.settings = settings
     self.hub = hub
+    self.reporter = reporter
     self.directory = directory
     self.follower = follower
     self.observer = observer
@@ -56,8 +58,9 @@ final class MembershipKeeper: Sendable {
   /// Tries until the registry answers; nil when `stop` came first.
   /// - Throws: what trying again does not mend: other settings, a malformed pod id.
   static func join(
-    _ description: MemberDescription, settings: DirectorySettings, hub: SessionHub, directory: RedisDirectory,
-    follower: ViewFollower, observer: any SessionManagerObserver, logger: Logger, unless stop: OneShot<Duration>
+    _ description: MemberDescription, settings: DirectorySettings, hub: SessionHub, reporter: StrayReporter,
+    directory: RedisDirectory, follower: ViewFollower, observer: any SessionManagerObserver, logger: Logger,
+    unless stop: OneShot<Duration>
   ) async throws -> MembershipKeeper? {
     var backoff = Duration.milliseconds(100)
     while stop.result == nil {
@@ -65,8 +68,9 @@ final class MembershipKeeper: Sendable {
       do {
         let membership = try await directory.join(description)
         let keeper = MembershipKeeper(
-          description, settings, hub, directory, follower, observer, logger, membership)
-        await keeper.admitted(membership, before)
+          description, settings, hub, reporter, directory, follower, observer, logger, membership)
+        hub.joined(membership, asked: before)
+        await keeper.admitted(membership)
         return keeper
       } catch  where error.code == .unavailable {
         logger.warning(
@@ -81,13 +85,10 @@ final class MembershipKeeper: Sendable {
     return nil
   }
 
-  private func admitted(_ membership: Membership, _ before: ContinuousClock.Instant) async {
-    state.withLock { state in
-      state.membership = membership
-      state.acknowledged = nil
-    }
+  private func admitted(_ membership: Membership) async {
+    state.withLock { $0.membership = membership }
+    hub.contactedRegistry(true)
     _ = try? await follower.refresh()
-    hub.joined(membership, leaseEnds: before.advanced(by: membership.lease))
     logger.info(
       "The pod is a member",
       metadata: [
@@ -103,7 +104,9 @@ final class MembershipKeeper: Sendable {
   func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.keepRenewing() }
-      group.addTask { for await _ in self.follower.windows() { await self.acknowledge() } }
+      group.addTask { for await window in self.follower.windows() { self.hub.windowChanged(window) } }
+      group.addTask { for await _ in self.hub.acknowledgeWork.stream { await self.acknowledge() } }
+      group.addTask { for await _ in self.hub.staleWork.stream { _ = try? await self.follower.refresh() } }
       group.addTask { await self.keepTakingTakeovers() }
       group.addTask { await self.keepSweeping() }
     }
@@ -127,16 +130,34 @@ final class MembershipKeeper: Sendable {
         if current != follower.window?.current.stamp { _ = try? await follower.refresh() }
         try await restore()
         await acknowledge()
+        await reporter.writeOffTheGone()
       case .lapsed:
         try await resume()
       }
     } catch {
       failed(error)
+      if error.code == .unavailable { await confirmOutage() }
     }
+    endStreamsAfterGrace()
+  }
+
+  /// The word of the others counts until the next renewals have been tried.
+  private func confirmOutage() async {
+    let isConfirmed = await reporter.isOutageConfirmed()
+    hub.outage(isConfirmed: isConfirmed, for: settings.renewalInterval * 3 + PeerCalls.timeout)
+  }
+
+  /// Past its grace a pod counts as gone, so its clients have to go elsewhere, unless no pod reaches the registry: then
+  /// nobody can count it as anything.
+  private func endStreamsAfterGrace() {
+    guard hub.isPastGrace(settings.grace) else { return }
+    hub.endAll(
+      StreamEnd(.membershipLost, "this pod was cut off from the registry for longer than its grace; connect again"))
   }
 
   private func renewed(_ lease: Duration, _ before: ContinuousClock.Instant) {
-    hub.leaseExtended(until: before.advanced(by: lease))
+    hub.leaseExtended(lease, asked: before)
+    hub.contactedRegistry(true)
     observer.renewed(lease: lease)
     let wasFailing = state.withLock { state in
       defer { state.isFailing = false }
@@ -148,6 +169,7 @@ final class MembershipKeeper: Sendable {
   /// Told once, not each second.
   private func failed(_ error: DirectoryError) {
     let leaseLeft = hub.leaseLeft ?? .zero
+    hub.contactedRegistry(false)
     observer.renewalFailed(leaseLeft: leaseLeft)
     let isNew = state.withLock { state in
       defer { state.isFailing = true }
@@ -162,16 +184,18 @@ final class MembershipKeeper: Sendable {
   // MARK: Resuming
 
   private func resume() async throws(DirectoryError) {
-    let floor = hub.window?.current.stamp ?? state.withLock { $0.membership.window.current.stamp }
+    let floor =
+      hub.readPlacement { $0.window.current } ?? state.withLock { $0.membership.window.current }
     logger.warning(
       "The registry does not know this pod: its lease ended, or Redis lost its data; resuming",
-      metadata: ["incarnation": "\(incarnation)", "floor": "\(floor)"])
+      metadata: ["incarnation": "\(incarnation)", "floor": "\(floor.stamp)"])
     let before = ContinuousClock.now
     do {
       let membership = try await directory.resume(incarnation, description, floor: floor)
       observer.resumed()
       state.withLock { $0.toRestore = hub.records }
-      await admitted(membership, before)
+      hub.resumed(membership, asked: before)
+      await admitted(membership)
     } catch  where error.code == .departed {
       try await joinAnew()
       return
@@ -188,7 +212,8 @@ final class MembershipKeeper: Sendable {
       StreamEnd(.membershipLost, "this pod was cut off from the registry for longer than its grace; connect again"))
     let before = ContinuousClock.now
     let membership = try await directory.join(description)
-    await admitted(membership, before)
+    hub.joined(membership, asked: before)
+    await admitted(membership)
     if hub.isDraining { try await directory.drain(incarnation) }
   }
 
@@ -210,15 +235,13 @@ final class MembershipKeeper: Sendable {
 
   // MARK: Views, takeovers, sweeping
 
-  /// The design's rule R2 wants that each session's owner knows of it first; until the placement protocol exists no
-  /// pod claims completeness, so there is nothing to wait for.
+  /// R2: when the placement says so.
   private func acknowledge() async {
-    guard let current = hub.window?.current.stamp else { return }
-    let (incarnation, acknowledged) = state.withLock { ($0.membership.incarnation, $0.acknowledged) }
-    guard current != acknowledged else { return }
-    guard (try? await directory.acknowledge(incarnation, view: current)) == true else { return }
-    state.withLock { state in
-      if state.membership.incarnation == incarnation { state.acknowledged = current }
+    while let (incarnation, view) = hub.readPlacement({ placement in
+      placement.viewToAcknowledge.map { (placement.incarnation, $0) }
+    }) ?? nil {
+      guard (try? await directory.acknowledge(incarnation, view: view)) == true else { return }
+      hub.changePlacement { $0.acknowledgementTaken(view) }
     }
   }
 

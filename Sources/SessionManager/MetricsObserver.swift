@@ -17,6 +17,8 @@ public final class MetricsObserver: SessionManagerObserver {
   private let restoredRecords = Counter(label: "pushring_restored_records_total", dimensions: [("result", "restored")])
   private let supersededRecords = Counter(
     label: "pushring_restored_records_total", dimensions: [("result", "superseded")])
+  private let strayReports = Counter(label: "pushring_stray_reports_total")
+  private let podsProvenGone = Counter(label: "pushring_pods_proven_gone_total")
   private let sweptRecords = Counter(label: "pushring_swept_records_total")
   private let droppedCleanUps = Counter(label: "pushring_clean_ups_dropped_total")
   private let outcomes: [Outcome: Counter]
@@ -73,6 +75,10 @@ public final class MetricsObserver: SessionManagerObserver {
     restoredRecords.increment(by: records)
     supersededRecords.increment(by: superseded)
   }
+
+  public func straysReported(_ entries: Int) { strayReports.increment(by: entries) }
+
+  public func podProvenGone() { podsProvenGone.increment() }
 
   public func swept(_ records: Int) { sweptRecords.increment(by: records) }
 

@@ -3,6 +3,7 @@
 /// Registrations run side by side, so that the registry client can put them into shared pipelines; the hub bounds their
 /// number. Taking away goes one batch after another and may wait: while the registry is away it is kept, up to a bound,
 /// and tried again. What is dropped at the bound is counted; such a record says "gone" until the incarnation ends.
+internal import Foundation
 internal import Logging
 internal import Placement
 internal import RedisDirectory
@@ -30,6 +31,7 @@ final class Registrar: Sendable {
 
   private enum CleanUp: Sendable {
     case unregister(SessionRecord)
+    case restore(SessionRecord)
     case verify(SessionKey)
   }
 
@@ -50,6 +52,7 @@ final class Registrar: Sendable {
         switch work {
         case .register(let stream, let hello): group.addTask { await self.register(stream, hello) }
         case .unregister(let record): self.later(.unregister(record))
+        case .restore(let record): self.later(.restore(record))
         case .verify(let key): self.later(.verify(key))
         }
       }
@@ -72,8 +75,20 @@ final class Registrar: Sendable {
     } catch {
       logger.debug(
         "A session was not registered", metadata: ["user.id": "\(hello.key.user)", "error": "\(error.message)"])
-      hub.registrationFailed(stream, hello, error)
+      if error.code == .unavailable, hub.isOutageConfirmed {
+        hub.registered(stream, provisional(hello, incarnation), after: start.duration(to: .now))
+      } else {
+        hub.registrationFailed(stream, hello, error)
+      }
     }
+  }
+
+  /// While no pod reaches the registry. It is written when the registry is back, and loses against a larger epoch then.
+  private func provisional(_ hello: Hello, _ incarnation: Incarnation) -> SessionRecord {
+    let now = UInt64(max(0, Date().timeIntervalSince1970 * 1_000_000))
+    return SessionRecord(
+      key: hello.key, podID: hub.podID, incarnation: incarnation,
+      epoch: Epoch(rawValue: max(hello.lastEpoch.rawValue + 1, now)))
   }
 
   // MARK: Taking away
@@ -130,6 +145,8 @@ final class Registrar: Sendable {
       switch cleanUp {
       case .unregister(let record):
         _ = try await directory.unregister(record)
+      case .restore(let record):
+        try await restore(record)
       case .verify(let key):
         try await takeAwayUnbacked(key)
       }
@@ -140,6 +157,14 @@ final class Registrar: Sendable {
       logger.warning("A session's record could not be taken away", metadata: ["error": "\(error.message)"])
       return true
     }
+  }
+
+  private func restore(_ record: SessionRecord) async throws(DirectoryError) {
+    guard hub.holds(record) else { return }
+    for later in try await directory.restore([record]) {
+      hub.takenOver(later.key, newEpoch: Epoch(rawValue: later.epoch.rawValue + 1))
+    }
+    if !hub.holds(record) { _ = try await directory.unregister(record) }
   }
 
   /// After a registration whose outcome is unknown.

@@ -5,6 +5,9 @@
 /// is held for queueing only: an `EdgeCall`'s methods never block and never call back. Frames are encoded before it
 /// is taken.
 ///
+/// The placement rules (`MemberPlacement`) are applied under the same lock: a Welcome is judged in the step that sends it
+/// (R1), and a claim in the step that looks at the user's sessions (R3). `SessionHub+Placement` has that part.
+///
 /// Work for the registry (register, unregister) is handed to the `Registrar`, which may wait.
 internal import HashRing
 internal import Logging
@@ -20,6 +23,8 @@ enum RegistryWork: Sendable {
   case register(StreamID, Hello)
   /// The record of a stream that is gone.
   case unregister(SessionRecord)
+  /// Welcomed while the registry was away: to be written when it is back.
+  case restore(SessionRecord)
   /// A registration of unknown outcome: a record of ours that no stream backs must go.
   case verify(SessionKey)
 }
@@ -28,75 +33,67 @@ final class SessionHub: Sendable {
   let podID: String
   let readiness = Readiness()
   let work = AsyncStream.makeStream(of: RegistryWork.self)
-  private let follower: ViewFollower
-  private let observer: any SessionManagerObserver
+  /// Signals: there may be something to tell an owner, to acknowledge.
+  let reportWork = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+  /// Signals: somebody knows a newer view.
+  let staleWork = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+  let acknowledgeWork = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+  let follower: ViewFollower
+  let observer: any SessionManagerObserver
   private let limits: SessionLimits
   private let started = ContinuousClock.now
-  private let state: Mutex<State>
+  let state: Mutex<State>
 
   /// More registrations at once are refused: the registry is behind, and waiting longer helps nobody.
   private static let maximumRegistrations = 8192
 
-  private struct State {
+  struct State {
     var table: SessionTable
-    var calls: [StreamID: any EdgeCall] = [:]
-    var membership: Membership?
-    /// By a clock that counts suspension; nil before the first lease.
-    var leaseEnds: ContinuousClock.Instant?
+    var streams: [StreamID: OpenStream] = [:]
+    /// Nil before the first lease, and after the incarnation was written off.
+    var placement: MemberPlacement?
+    /// Registered sessions that wait until their user's owners know of them.
+    var admissions: [StreamID: PendingAdmission] = [:]
     var registrations = 0
     var isDraining = false
+    /// Whether the last renewal succeeded.
+    var reachesRegistry = false
+
+    struct OpenStream {
+      let call: any EdgeCall
+      /// Set once the placement counts it.
+      var userHash: UInt64?
+    }
+
+    func call(of stream: StreamID) -> (any EdgeCall)? { streams[stream]?.call }
+
+    /// The stream is over, for the placement too.
+    @discardableResult
+    mutating func drop(_ stream: StreamID) -> (any EdgeCall)? {
+      admissions[stream] = nil
+      guard let dropped = streams.removeValue(forKey: stream) else { return nil }
+      if let hash = dropped.userHash { placement?.sessionEnded(userHash: hash) }
+      return dropped.call
+    }
   }
 
-  init(podID: String, limits: SessionLimits, follower: ViewFollower, observer: any SessionManagerObserver) {
+  /// Longer than an owner that does not answer can hold a session up: its lease, and a renewal that finds it over.
+  let admissionLimit: Duration
+
+  init(
+    podID: String, limits: SessionLimits, settings: DirectorySettings, follower: ViewFollower,
+    observer: any SessionManagerObserver
+  ) {
     self.podID = podID
     self.limits = limits
+    admissionLimit = settings.lease + settings.renewalInterval * 2
     self.follower = follower
     self.observer = observer
     state = Mutex(State(table: SessionTable(limits: limits)))
   }
 
-  // MARK: Membership
-
-  func joined(_ membership: Membership, leaseEnds: ContinuousClock.Instant) {
-    state.withLock { state in
-      state.membership = membership
-      state.leaseEnds = leaseEnds
-      if !state.isDraining { state.table.becameReady() }
-    }
-    updateReadiness()
-  }
-
-  /// The registry has written the incarnation off. Nobody is admitted until `joined` comes with a new one: a record of
-  /// the old one would be void from the start, and pushes would pass its session by.
-  func membershipEnded() {
-    state.withLock { state in
-      state.membership = nil
-      state.leaseEnds = nil
-    }
-    updateReadiness()
-  }
-
-  func leaseExtended(until end: ContinuousClock.Instant) {
-    state.withLock { $0.leaseEnds = end }
-    updateReadiness()
-  }
-
-  var leaseLeft: Duration? {
-    state.withLock { $0.leaseEnds }.map { ContinuousClock.now.duration(to: $0) }
-  }
-
-  var notReadyReason: String? {
-    let (isJoined, isDraining, leaseEnds) = state.withLock { ($0.membership != nil, $0.isDraining, $0.leaseEnds) }
-    if isDraining { return "the pod is leaving" }
-    guard isJoined, let leaseEnds else { return "the pod has not joined its cluster yet" }
-    if leaseEnds <= .now { return "the pod's lease ended and the registry can't be reached; it admits no sessions" }
-    return nil
-  }
-
-  func updateReadiness() { readiness.set(notReadyReason == nil) }
-
   /// The newest window known here.
-  var window: Window? { follower.window ?? state.withLock { $0.membership?.window } }
+  var window: Window? { follower.window ?? state.withLock { $0.placement?.window } }
 
   /// Strays are counted for people to see, one look at the ring for each session.
   var load: MemberLoad {
@@ -126,12 +123,12 @@ final class SessionHub: Sendable {
     return EdgeStatus(end, endpoints: others(hash: hash))
   }
 
-  private func finish(_ call: (any EdgeCall)?, _ stream: StreamID, _ end: StreamEnd, user: UserID? = nil) {
+  func finish(_ call: (any EdgeCall)?, _ stream: StreamID, _ end: StreamEnd, user: UserID? = nil) {
     observer.streamEnded(end.reason)
     call?.end(status(end, stream, user))
   }
 
-  private func later(_ work: RegistryWork) { self.work.continuation.yield(work) }
+  func later(_ work: RegistryWork) { self.work.continuation.yield(work) }
 
   // MARK: Streams
 
@@ -139,7 +136,7 @@ final class SessionHub: Sendable {
     let stream = StreamID(rawValue: call.id)
     let end = state.withLock { state in
       let end = state.table.streamOpened(stream, now: now)
-      if end == nil { state.calls[stream] = call }
+      if end == nil { state.streams[stream] = State.OpenStream(call: call) }
       return end
     }
     if let end { finish(call, stream, end) }
@@ -148,23 +145,29 @@ final class SessionHub: Sendable {
   func helloReceived(_ call: any EdgeCall, _ request: HelloRequest) {
     let stream = StreamID(rawValue: call.id)
     let chosen = request.sessionID.isEmpty ? randomSessionID() : ""
+    let userHash = keyHash(request.userID.utf8)
     let (onHello, refusal) = state.withLock { state -> (SessionTable.OnHello, StreamEnd?) in
       let onHello = state.table.helloReceived(stream, request, chosenSessionID: chosen)
       guard case .register = onHello else {
-        if case .end = onHello { state.calls[stream] = nil }
+        if case .end = onHello { state.drop(stream) }
         return (onHello, nil)
       }
       if let refusal = self.refusal(state) {
         _ = state.table.registrationFailed(stream)
-        state.calls[stream] = nil
+        state.drop(stream)
         return (onHello, refusal)
       }
       state.registrations += 1
+      state.streams[stream]?.userHash = userHash
+      state.placement?.sessionArriving(userHash: userHash)
       return (onHello, nil)
     }
     switch onHello {
     case .register(let hello):
-      if let refusal { finish(call, stream, refusal, user: hello.key.user) } else { later(.register(stream, hello)) }
+      if let refusal { return finish(call, stream, refusal, user: hello.key.user) }
+      // Side by side: the owners are told while the record is written.
+      reportWork.continuation.yield()
+      later(.register(stream, hello))
     case .end(let end, let record):
       if let record { later(.unregister(record)) }
       finish(call, stream, end)
@@ -174,7 +177,8 @@ final class SessionHub: Sendable {
   }
 
   private func refusal(_ state: State) -> StreamEnd? {
-    guard let leaseEnds = state.leaseEnds, leaseEnds > .now else { return .leaseEnded }
+    guard let placement = state.placement else { return .leaseEnded }
+    guard placement.mayAdmit(now: now) else { return placement.hasLease(now: now) ? .recovering : .leaseEnded }
     guard state.registrations < Self.maximumRegistrations else {
       return StreamEnd(.full, "this pod is busy registering sessions; connect to another one, or again later")
     }
@@ -222,62 +226,30 @@ final class SessionHub: Sendable {
   }
 
   private func forget(_ stream: StreamID) {
-    let record = state.withLock { state in
-      state.calls[stream] = nil
-      return state.table.streamClosed(stream)
+    let (record, pending) = state.withLock { state in
+      let pending = state.admissions[stream]?.record
+      state.drop(stream)
+      return (state.table.streamClosed(stream), pending)
     }
-    if let record { later(.unregister(record)) }
+    reportWork.continuation.yield()
+    if let record = record ?? pending { later(.unregister(record)) }
   }
 
   // MARK: Registration
 
-  /// What became of a record that was written.
-  private enum Fate {
-    case welcomed
-    /// By a later one, here; the registry has that one already.
-    case replaced
-    /// No stream stands behind it.
-    case unbacked
-  }
-
+  /// The record is written. The session is welcomed at once or when its user's owners know of it (R1).
   func registered(_ stream: StreamID, _ record: SessionRecord, after duration: Duration) {
-    let view = window
     let welcome = welcomeFrame(
-      record, view: view?.current.stamp ?? .none, successors: successors(of: record.key.user),
+      record, view: window?.current.stamp ?? .none, successors: successors(of: record.key.user),
       maximumMessageBytes: limits.messageBytes)
-    var ended: [(call: any EdgeCall, stream: StreamID, end: StreamEnd)] = []
-    let fate = state.withLock { state -> Fate in
+    let pending = PendingAdmission(
+      record: record, userHash: hash(of: record.key.user), welcome: welcome, since: now, registration: duration)
+    let settled = state.withLock { state -> [SettledAdmission] in
       state.registrations -= 1
-      guard let leaseEnds = state.leaseEnds, leaseEnds > .now, record.incarnation == state.membership?.incarnation
-      else {
-        // The registration took longer than the lease or the incarnation: welcoming it now could make a claim
-        // elsewhere wrong (R1).
-        if state.table.registrationFailed(stream), let call = state.calls.removeValue(forKey: stream) {
-          ended.append((call, stream, .leaseEnded))
-        }
-        return .unbacked
-      }
-      switch state.table.registered(stream, record) {
-      case .welcome(_, let replaced):
-        state.table.noticeQueued(stream, frameBytes: welcome.count)
-        state.calls[stream]?.send(welcome)
-        if let replaced, let call = state.calls.removeValue(forKey: replaced) {
-          ended.append((call, replaced, .takenOver))
-        }
-        return .welcomed
-      case .superseded:
-        if let call = state.calls.removeValue(forKey: stream) { ended.append((call, stream, .takenOver)) }
-        return .replaced
-      case .gone:
-        return .unbacked
-      }
+      state.admissions[stream] = pending
+      return state.settleAdmissions([stream], now: now, limit: admissionLimit)
     }
-    switch fate {
-    case .welcomed: observer.sessionWelcomed(registration: duration)
-    case .unbacked: later(.unregister(record))
-    case .replaced: break
-    }
-    for (call, stream, end) in ended { finish(call, stream, end, user: record.key.user) }
+    conclude(settled)
   }
 
   func registrationFailed(_ stream: StreamID, _ hello: Hello, _ error: DirectoryError) {
@@ -294,8 +266,9 @@ final class SessionHub: Sendable {
     let call = state.withLock { state -> (any EdgeCall)? in
       state.registrations -= 1
       guard state.table.registrationFailed(stream) else { return nil }
-      return state.calls.removeValue(forKey: stream)
+      return state.drop(stream)
     }
+    reportWork.continuation.yield()
     finish(call, stream, end, user: hello.key.user)
   }
 
@@ -304,7 +277,7 @@ final class SessionHub: Sendable {
 
   func holds(_ record: SessionRecord) -> Bool { state.withLock { $0.table.holds(record) } }
 
-  var incarnation: Incarnation? { state.withLock { $0.membership?.incarnation } }
+  var incarnation: Incarnation? { state.withLock { $0.placement?.incarnation } }
 
   var records: [SessionRecord] { state.withLock { $0.table.records() } }
 
@@ -314,40 +287,42 @@ final class SessionHub: Sendable {
   func takenOver(_ key: SessionKey, newEpoch: Epoch) {
     let ended = state.withLock { state -> (any EdgeCall, StreamID)? in
       guard let stream = state.table.takenOver(key, newEpoch: newEpoch) else { return nil }
-      return state.calls.removeValue(forKey: stream).map { ($0, stream) }
+      return state.drop(stream).map { ($0, stream) }
     }
     if let (call, stream) = ended { finish(call, stream, .takenOver, user: key.user) }
   }
 
   // MARK: Delivery
 
-  func deliver(to user: UserID, targets: [DeliveryTarget], frame: [UInt8]) -> [SessionDelivery] {
-    let deliveries = state.withLock { state in
+  /// - Returns: also what this pod can say of the user's other sessions, as of the same moment.
+  func deliver(to user: UserID, targets: [DeliveryTarget], frame: [UInt8]) -> ([SessionDelivery], Claim?) {
+    let hash = hash(of: user)
+    let (deliveries, claim) = state.withLock { state in
       let deliveries = state.table.deliver(to: user, targets: targets, frameBytes: frame.count)
       for delivery in deliveries {
-        if let stream = delivery.stream { state.calls[stream]?.send(frame) }
+        if let stream = delivery.stream { state.call(of: stream)?.send(frame) }
       }
-      return deliveries
+      return (deliveries, state.placement?.claim(forUserHash: hash, now: now))
     }
     for delivery in deliveries { observer.delivered(delivery.outcome, bytes: frame.count) }
-    return deliveries
+    return (deliveries, claim)
   }
 
   // MARK: Time
 
-  private var now: Duration { started.duration(to: .now) }
+  /// By a clock that counts the time in which the machine was suspended.
+  var now: Duration { started.duration(to: .now) }
 
   /// To be called several times a second.
   func tick() {
     let late = state.withLock { state in
-      state.table.helloTimeouts(now: now).compactMap { stream in
-        state.calls.removeValue(forKey: stream).map { ($0, stream) }
-      }
+      state.table.helloTimeouts(now: now).compactMap { stream in state.drop(stream).map { ($0, stream) } }
     }
     let end = StreamEnd(.helloTimeout, "no Hello came within \(limits.helloTimeout); the first frame must be Hello")
     for (call, stream) in late { finish(call, stream, end) }
     let (counts, streams) = state.withLock { ($0.table.counts, $0.table.streamCount) }
     observer.sessionsChanged(counts, streams: streams)
+    placementTick()
     updateReadiness()
   }
 
@@ -366,7 +341,7 @@ final class SessionHub: Sendable {
         deadline: deadline, successors: successors(of: session.record.key.user), reason: .leaving)
       state.withLock { state in
         state.table.noticeQueued(session.stream, frameBytes: frame.count)
-        state.calls[session.stream]?.send(frame)
+        state.call(of: session.stream)?.send(frame)
       }
     }
   }
@@ -380,10 +355,12 @@ final class SessionHub: Sendable {
     let ended = state.withLock { state in
       state.table.streamIDs.map { stream in
         let user = state.table.snapshot(of: stream)?.record.key.user
-        let record = state.table.streamClosed(stream)
-        return (stream, state.calls.removeValue(forKey: stream), user, record)
+        let record = state.admissions[stream]?.record ?? state.table.streamClosed(stream)
+        _ = state.table.streamClosed(stream)
+        return (stream, state.drop(stream), user, record)
       }
     }
+    reportWork.continuation.yield()
     for (stream, call, user, record) in ended {
       finish(call, stream, end, user: user)
       if let record { later(.unregister(record)) }
@@ -394,8 +371,6 @@ final class SessionHub: Sendable {
 extension StreamEnd {
   static let takenOver = StreamEnd(
     .takenOver, "this session was opened again on another stream, which replaces this one")
-  static let leaseEnded = StreamEnd(
-    .registryUnavailable, "this pod can't reach the registry, so it admits no sessions; connect to another one")
 }
 
 extension EdgeCloseReason {

@@ -3,6 +3,7 @@
 /// The parts, each in a file of its own:
 /// - `SessionHub` performs what the session table (`Sessions`) decides;
 /// - `EdgeServices` is what devices call, `DeliveryService` what Senders call, `Health` what load balancers call;
+/// - `StrayReporter` tells other pods of strays, `PlacementService` is told;
 /// - `MembershipKeeper` keeps the lease, `Registrar` the sessions' records;
 /// - `SessionManager` starts them in order, and ends them in order.
 ///
@@ -24,6 +25,7 @@ public final class SessionManager: Sendable {
   private let logger: Logger
   private let hub: SessionHub
   private let registrar: Registrar
+  private let reporter: StrayReporter
   private let peers: PeerServer
   /// The time there is for leaving.
   private let drainOrder = OneShot<Duration>()
@@ -46,11 +48,15 @@ public final class SessionManager: Sendable {
     limits.outboundBytes = configuration.outboundLimitBytes
     limits.messageBytes = configuration.maximumMessageBytes
     limits.sessions = configuration.maximumSessions
-    hub = SessionHub(podID: configuration.podID, limits: limits, follower: follower, observer: observer)
+    hub = SessionHub(
+      podID: configuration.podID, limits: limits, settings: configuration.settings, follower: follower,
+      observer: observer)
+    reporter = StrayReporter(hub: hub, directory: directory, observer: observer, logger: logger)
     registrar = Registrar(hub: hub, directory: directory, observer: observer, logger: logger)
     peers = PeerServer(
       host: configuration.peerListenHost, port: configuration.peerListenPort,
-      services: [DeliveryService(hub: hub), PeerHealth(readiness: hub.readiness)], logger: logger)
+      services: [DeliveryService(hub: hub), PlacementService(hub: hub), PeerHealth(readiness: hub.readiness)],
+      logger: logger)
   }
 
   /// Listens, joins, serves. Returns after leaving in good order, which `drain` or the task's cancellation starts.
@@ -102,6 +108,10 @@ public final class SessionManager: Sendable {
         return .registrar
       }
       group.addTask {
+        await self.reporter.run()
+        return .registrar
+      }
+      group.addTask {
         await self.ticks()
         return .registrar
       }
@@ -132,8 +142,8 @@ public final class SessionManager: Sendable {
       peerEndpoint: try await advertised(configuration.peerAdvertise, peers.address()), weight: configuration.weight,
       zone: configuration.zone)
     let keeper = try await MembershipKeeper.join(
-      description, settings: configuration.settings, hub: hub, directory: directory, follower: follower,
-      observer: observer, logger: logger, unless: drainOrder)
+      description, settings: configuration.settings, hub: hub, reporter: reporter, directory: directory,
+      follower: follower, observer: observer, logger: logger, unless: drainOrder)
     let keeping = Task { await keeper?.run() }
     let deadline = (try? await drainOrder.value()) ?? .zero
     await leave(keeper, keeping, within: deadline)

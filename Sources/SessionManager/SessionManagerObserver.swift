@@ -15,6 +15,10 @@ public protocol SessionManagerObserver: Sendable {
   func renewalFailed(leaseLeft: Duration)
   func resumed()
   func restored(_ records: Int, superseded: Int)
+  /// Reports and retractions that owners have taken.
+  func straysReported(_ entries: Int)
+  /// Another pod's address refuses connections.
+  func podProvenGone()
   func swept(_ records: Int)
   func cleanUpDropped(_ count: Int)
 }

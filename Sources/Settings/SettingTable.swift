@@ -38,6 +38,9 @@ public enum Settings {
   public static let grace = Setting(
     "grace", of: ProgramName.redisClients, default: "60s", type: .duration(.seconds(1)...(.seconds(3_600))),
     help: "How long a pod whose lease ended may come back with its sessions. The same for the whole cluster.")
+  public static let emptyRegistryWait = Setting(
+    "empty-registry-wait", of: [.sessionManager], default: nil, type: .duration(.zero...(.seconds(7_200))),
+    help: "How long nothing settles in a registry that was found empty. Default: the lease and two renewal intervals.")
   public static let tokens = Setting(
     "tokens", of: ProgramName.redisClients, default: "256", type: .integer(1...4_096),
     help: "Positions on the ring per unit of weight. The same for the whole cluster.")
@@ -55,6 +58,9 @@ public enum Settings {
     help: "Where /healthz, /readyz and /metrics are served over HTTP. Unauthenticated.")
   public static let senderListen = Setting(
     "listen", of: [.sender], default: "0.0.0.0:7410", type: .address, help: "Where backends push.")
+  public static let auditInterval = Setting(
+    "audit-interval", of: [.sender], default: "1000", type: .integer(0...1_000_000_000),
+    help: "One in so many pushes that the owner answered completely is compared with Redis all the same; 0: none.")
   public static let senderAdminListen = Setting(
     "admin-listen", of: [.sender], default: "127.0.0.1:7412", type: .address,
     help: "Where /healthz, /readyz and /metrics are served over HTTP. Unauthenticated.")
@@ -136,9 +142,10 @@ public enum Settings {
     podID.description, sessionListen.description, peerListen.description, sessionAdminListen.description,
     advertise.description, peerAdvertise.description, weight.description, zone.description,
     drainDeadline.description, helloTimeout.description, outboundLimit.description, maximumMessage.description,
-    maximumSessions.description, keepAliveInterval.description, keepAliveTimeout.description,
+    maximumSessions.description, emptyRegistryWait.description, keepAliveInterval.description,
+    keepAliveTimeout.description,
     senderListen.description, senderAdminListen.description, strategy.description, noGrouping.description,
-    maximumInFlight.description, pushTimeout.description,
+    maximumInFlight.description, pushTimeout.description, auditInterval.description,
     endpoint.description, connectTimeout.description, maximumBackoff.description, sender.description,
   ]
 }

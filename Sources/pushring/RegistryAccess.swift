@@ -17,7 +17,8 @@ struct RegistryAccess: Sendable {
     configuration = try Self.redisConfiguration(settings)
     client = RedisClient(configuration: configuration, logger: logger)
     directory = RedisDirectory(
-      client: client, cluster: try Self.cluster(settings), settings: try DirectorySettings(settings), logger: logger)
+      client: client, cluster: try Self.cluster(settings), settings: try DirectorySettings(settings),
+      emptyRegistryWait: try usage { try settings.optional(Settings.emptyRegistryWait) }, logger: logger)
     self.logger = logger
   }
 

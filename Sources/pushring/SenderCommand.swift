@@ -27,6 +27,7 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
   var noGrouping = false
   @Option(Settings.maximumInFlight) var maximumInFlight: String?
   @Option(Settings.pushTimeout) var pushTimeout: String?
+  @Option(Settings.auditInterval) var auditInterval: String?
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var common: CommonOptions
 
@@ -35,6 +36,7 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.senderListen, listen), SettingFlag(Settings.senderAdminListen, adminListen),
       SettingFlag(Settings.strategy, strategy), SettingFlag(Settings.noGrouping, noGrouping ? "true" : nil),
       SettingFlag(Settings.maximumInFlight, maximumInFlight), SettingFlag(Settings.pushTimeout, pushTimeout),
+      SettingFlag(Settings.auditInterval, auditInterval),
     ] + registry.flags + common.flags
   }
 
@@ -108,5 +110,6 @@ extension SenderConfiguration {
     groupsByPod = try !settings.required(Settings.noGrouping)
     maximumInFlight = try settings.required(Settings.maximumInFlight)
     pushTimeout = try settings.required(Settings.pushTimeout)
+    auditInterval = try settings.required(Settings.auditInterval)
   }
 }

@@ -44,11 +44,35 @@ import Testing
   @Test func twoProcessesWithOnePodIDAreTwoIncarnations() async throws {
     try await withRegistry { registry in
       let first = try await registry.directory.join(pod(1))
-      let second = try await registry.directory.join(pod(1))
+      let second = try await registry.directory.join(
+        MemberDescription(podID: "pod-1", endpoint: "10.0.0.9:7000", peerEndpoint: "10.0.0.9:7001"))
       #expect(first.incarnation != second.incarnation)
       #expect(second.window.current.members.count == 2)
       let renewal = try await registry.directory.renew(first.incarnation, load: MemberLoad(sessions: 1, strays: 0))
       #expect(renewal != .lapsed)
+    }
+  }
+
+  @Test func aPodStartedAgainAtItsAddressProvesItsEarlierProcessGone() async throws {
+    try await withRegistry { registry in
+      let first = try await registry.directory.join(pod(1)).incarnation
+      let second = try await registry.directory.join(pod(1))
+      #expect(second.window.current.members.map(\.incarnation) == [second.incarnation])
+      #expect(second.window.current.standing(of: first) == .void)
+    }
+  }
+
+  @Test func theGraceOfAMemberThatIsProvenGoneEndsAtOnce() async throws {
+    try await withRegistry { registry in
+      let dead = try await registry.directory.join(pod(1)).incarnation
+      let live = try await registry.directory.join(pod(2)).incarnation
+      try await registry.directory.gone(dead)
+      let window = try await registry.renew(live, until: "the view is made") { $0.current.state(dead) == nil }
+      #expect(try await registry.directory.acknowledge(live, view: window.current.stamp))
+      #expect(try await registry.directory.window()?.settled == window.current)
+      // Again, and for nobody: nothing happens.
+      try await registry.directory.gone(dead)
+      #expect(try await registry.directory.window()?.current == window.current)
     }
   }
 
@@ -61,7 +85,7 @@ import Testing
       #expect(try await registry.directory.renew(dead, load: MemberLoad(sessions: 0, strays: 0)) == .lapsed)
       let gone = try await registry.renew(live, until: "the grace ends") { $0.current.state(dead) == nil }
       #expect(gone.current.standing(of: dead) == .void)
-      await #expect { try await registry.directory.resume(dead, pod(1), floor: .none) } throws: {
+      await #expect { try await registry.directory.resume(dead, pod(1), floor: View.none) } throws: {
         ($0 as? DirectoryError)?.code == .departed
       }
     }
@@ -72,7 +96,7 @@ import Testing
       let paused = try await registry.directory.join(pod(1)).incarnation
       let live = try await registry.directory.join(pod(2)).incarnation
       let inGrace = try await registry.renew(live, until: "the lease ends") { $0.current.state(paused) == .grace }
-      let resumed = try await registry.directory.resume(paused, pod(1), floor: inGrace.current.stamp)
+      let resumed = try await registry.directory.resume(paused, pod(1), floor: inGrace.current)
       #expect(resumed.incarnation == paused)
       #expect(resumed.window.current.state(paused) == .active)
       #expect(resumed.window.current.member(paused)?.since == resumed.window.current.stamp.version)

@@ -24,12 +24,13 @@ import Testing
         #expect(try await directory.restore([new]) == [])
         #expect(try await directory.records(of: session.user) == [new])
       }
-      let current = try #require(try await directory.window()).current.stamp
+      let view = try #require(try await directory.window()).current
+      let current = view.stamp
       #expect(try await directory.acknowledge(first, view: current))
       #expect(try await directory.acknowledge(second, view: current))
       #expect(try await directory.window()?.settled.stamp == current)
       try await directory.drain(second)
-      #expect(try await directory.resume(second, pod(2), floor: current).window.current.state(second) == .active)
+      #expect(try await directory.resume(second, pod(2), floor: view).window.current.state(second) == .active)
       #expect(try await directory.memberStatus().count == 2)
       try await directory.leave(second)
       try await eventually("all is swept") { try await directory.sweep(limit: 100).incarnationsLeft == 0 }

@@ -30,7 +30,7 @@ import Testing
       #expect(deleted == 4)
       #expect(try await directory.records(of: UserID("ann")) == [moved])
       // It can't come back to where its records are gone.
-      await #expect { try await directory.resume(dead, pod(1), floor: .none) } throws: {
+      await #expect { try await directory.resume(dead, pod(1), floor: View.none) } throws: {
         ($0 as? DirectoryError)?.code == .departed
       }
     }

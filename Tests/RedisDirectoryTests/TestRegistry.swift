@@ -25,8 +25,10 @@ struct TestRegistry {
   static var patientSettings: DirectorySettings { DirectorySettings() }
 
   /// Another program on the same registry, over the same connection.
-  func directory(_ settings: DirectorySettings) throws -> RedisDirectory {
-    RedisDirectory(client: client, cluster: try ClusterName("test"), settings: settings, logger: logger)
+  func directory(_ settings: DirectorySettings, emptyRegistryWait: Duration = .zero) throws -> RedisDirectory {
+    RedisDirectory(
+      client: client, cluster: try ClusterName("test"), settings: settings, emptyRegistryWait: emptyRegistryWait,
+      logger: logger)
   }
 
   /// Goes on renewing `incarnation` until `condition` holds of the window.
@@ -42,11 +44,13 @@ struct TestRegistry {
 
 func withRegistry(
   _ settings: DirectorySettings = TestRegistry.patientSettings, isCluster: Bool = false,
+  isPersistent: Bool = false,
   users: [RedisServer.User] = [],
   _ body: (TestRegistry) async throws -> Void
 ) async throws {
   var options = RedisServer.Options()
   options.users = users
+  options.isPersistent = isPersistent
   // The port of the cluster bus would be 10,000 higher, which may be too high.
   if isCluster { options.lines = ["cluster-enabled yes", "cluster-port \(try freePort())"] }
   let server = try await RedisServer.start(options)
@@ -58,7 +62,8 @@ func withRegistry(
   let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   let client = RedisClient(configuration: configuration, logger: logger)
   let directory = RedisDirectory(
-    client: client, cluster: try ClusterName("test"), settings: settings, logger: logger)
+    client: client, cluster: try ClusterName("test"), settings: settings, emptyRegistryWait: .zero,
+    logger: logger)
   let registry = TestRegistry(server: server, configuration: configuration, client: client, directory: directory)
   let running = Task { await client.run() }
   do {
@@ -86,5 +91,8 @@ func key(_ user: String, _ session: String) throws -> SessionKey {
 }
 
 extension View {
+  /// What a pod knows that has seen no view.
+  static var none: View { get throws { try View(stamp: .none, members: []) } }
+
   func state(_ incarnation: Incarnation) -> MemberState? { member(incarnation)?.state }
 }

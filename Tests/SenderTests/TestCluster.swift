@@ -56,6 +56,8 @@ func withCluster(
 ) async throws {
   var configuration = SenderConfiguration()
   configuration.pushTimeout = .seconds(20)
+  // By chance, which a count of reads can't bear.
+  configuration.auditInterval = 0
   configure(&configuration)
   var settings = DirectorySettings()
   settings.lease = .seconds(60)

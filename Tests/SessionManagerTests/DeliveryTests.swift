@@ -35,7 +35,6 @@ import Wire
       #expect(result.correlation == 77)
       #expect(result.sessions.map(\.outcome) == [.delivered])
       #expect(result.sessions.map(\.epoch) == [welcome.epoch])
-      #expect(!result.complete)
       #expect(answer.window.current == welcome.view)
       #expect(try await session.message() == message)
       await sender.close()

@@ -112,6 +112,14 @@ let quickSettings: DirectorySettings = {
   return settings
 }()
 
+/// A registry that is not new: in a new one nobody is admitted for one lease, which would be most of a test's time.
+private func awaitAge(of look: TestDirectory, _ redis: RedisServer) async throws {
+  let someone = MemberDescription(podID: "before", endpoint: "127.0.0.1:1", peerEndpoint: "127.0.0.1:1")
+  let membership = try await waitUntil("somebody was a member before") { try? await look.directory.join(someone) }
+  try await look.directory.leave(membership.incarnation)
+  try await redis.cli("HDEL", "pushring:{test}:meta", "settles_from", "admits_from")
+}
+
 /// A real redis-server and real pods, all members and ready, for as long as `body` runs.
 func withCluster(
   _ ids: [String] = ["a"], settings: DirectorySettings = quickSettings,
@@ -124,6 +132,7 @@ func withCluster(
   var pods: [TestPod] = []
   var failure: (any Error)?
   do {
+    try await awaitAge(of: look, redis)
     for id in ids { pods.append(try TestPod(id, redis: redis.url, settings: settings, change)) }
     for pod in pods { try await pod.ready() }
     try await eventually("all pods are in the view") {

@@ -7,8 +7,7 @@
 -- there are, and one for an earlier view finds nothing to strike out.
 
 if not exists then return { 'stale', 0, run_id } end
-advance_clock()
-expire()
+begin()
 local wait = publish()
 local status = 'stale'
 if ARGV[3] == integer(version) and ARGV[4] == digest and redis.call('HEXISTS', MEMBERS, ARGV[2]) == 1 then

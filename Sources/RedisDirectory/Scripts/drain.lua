@@ -4,8 +4,7 @@
 -- Returns  draining | lapsed (no lease: it owns nothing anyway), wait, run_id
 
 if not exists then return { 'lapsed', 0, run_id } end
-advance_clock()
-expire()
+begin()
 local known = redis.call('ZSCORE', LEASES, ARGV[2])
 if known then set_state(ARGV[2], 'draining') end
 local wait = publish()

@@ -1,15 +1,22 @@
 -- join: a new incarnation, active in the next view.
 --
--- ARGV     2 settings "renewal lease grace tokens", 3 description "pod \t endpoint \t peer \t weight \t zone"
--- Returns  joined, wait, run_id, incarnation, lease in microseconds, settled view, current view, settings
+-- ARGV     2 settings "renewal lease grace tokens", 3 description "pod \t endpoint \t peer \t weight \t zone",
+--          4 microseconds for which nothing settles if the registry is empty
+-- Returns  joined, wait, run_id, incarnation, lease in microseconds, microseconds in which it may not admit anybody,
+--          settled view, current view, settings
 --          | incompatible, wait, run_id, stored format, stored settings
+--
+-- An empty registry is a new one, or one that lost everything: nothing in it tells. So its first members admit nobody
+-- for one lease, in which claims of members that it forgot end, and nothing settles for a while, in which they resume.
+--
+-- The same pod id at the same peer address is the same pod, started again: the process before can't listen there any
+-- more, which it did until its streams were closed, so it is proven gone.
 --
 -- The incarnation is the larger of the counter + 1 and the server's microseconds, so that it is not given twice even
 -- when the counter was lost. The first to join decides the settings, and so does one who finds no member at all.
 
 if exists then
-  advance_clock()
-  expire()
+  begin()
 end
 if redis.call('HLEN', MEMBERS) == 0 then
   use_settings(ARGV[2])
@@ -18,7 +25,17 @@ elseif settings ~= ARGV[2] then
   settle()
   return { 'incompatible', wait, run_id, format, settings }
 end
-if not exists then advance_clock() end
+if not exists then
+  begin()
+  hold_back(clock + tonumber(ARGV[4]), clock + lease)
+end
+local place = '^([^\t]*)\t[^\t]*\t([^\t]*)\t'
+local pod, peer = string.match(ARGV[3], place)
+local others = redis.call('HGETALL', MEMBERS)
+for index = 1, #others, 2 do
+  local other_pod, other_peer = string.match(others[index + 1], place)
+  if other_pod == pod and other_peer == peer then depart(others[index]) end
+end
 newest = math.max(newest + 1, now)
 redis.call('HSET', META, 'incarnation', integer(newest))
 local incarnation = integer(newest)
@@ -27,4 +44,5 @@ redis.call('ZADD', LEASES, integer(clock + lease), incarnation)
 local wait = publish()
 settle()
 local settled, current = views()
-return { 'joined', wait, run_id, incarnation, integer(lease), settled, current, settings }
+local admits = integer(math.max(admits_from - clock, 0))
+return { 'joined', wait, run_id, incarnation, integer(lease), admits, settled, current, settings }

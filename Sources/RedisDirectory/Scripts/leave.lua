@@ -4,8 +4,7 @@
 -- Returns  left, wait, run_id
 
 if not exists then return { 'left', 0, run_id } end
-advance_clock()
-expire()
+begin()
 if redis.call('HEXISTS', MEMBERS, ARGV[2]) == 1 then depart(ARGV[2]) end
 local wait = publish()
 settle()

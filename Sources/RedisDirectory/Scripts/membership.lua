@@ -1,5 +1,5 @@
 -- membership.lua: what every membership script begins with. It is not a script of its own: the directory puts it in
--- front of join, renew, resume, acknowledge, drain, leave, window and status.
+-- front of join, renew, resume, acknowledge, drain, leave, gone, window and status.
 --
 -- KEYS  1 meta, 2 members, 3 leases, 4 grace, 5 load, 6 waiting, 7 pending, 8 departed, 9 swept
 --       (Keys.swift says what each holds; all share the cluster's hash tag, hence one slot)
@@ -16,6 +16,7 @@ local META, MEMBERS, LEASES, GRACE, LOAD = KEYS[1], KEYS[2], KEYS[3], KEYS[4], K
 local WAITING, PENDING, DEPARTED, SWEPT = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local CHANNEL = ARGV[1]
 local GATHER = 100000
+local NO_DIGEST = '0000000000000000'
 
 -- tostring would round to 14 digits.
 local function integer(number) return string.format('%.0f', number) end
@@ -23,15 +24,19 @@ local function integer(number) return string.format('%.0f', number) end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
-local stored = redis.call('HMGET', META, 'format', 'settings', 'run_id', 'checked', 'clock', 'last', 'incarnation',
-  'version', 'digest', 'published', 'settled_version', 'settled_digest', 'floor_version', 'floor_digest')
+local stored = redis.call('HMGET', META, 'format', 'settings', 'run_id', 'clock', 'last', 'incarnation',
+  'version', 'digest', 'published', 'settled_version', 'settled_digest', 'floor_version', 'floor_digest',
+  'settles_from', 'admits_from')
 local exists = stored[1] and true or false
 local format, settings, run_id = stored[1] or '1', stored[2] or '', stored[3] or ''
-local clock, newest = tonumber(stored[5] or now), tonumber(stored[7] or 0)
-local version, digest = tonumber(stored[8] or 0), stored[9] or '0000000000000000'
-local published = tonumber(stored[10] or 0)
-local settled_version, settled_digest = stored[11] or '0', stored[12] or '0000000000000000'
-local floor_version, floor_digest = tonumber(stored[13] or 0), stored[14] or ''
+local last = tonumber(stored[5] or now)
+local clock, newest = tonumber(stored[4] or now), tonumber(stored[6] or 0)
+local version, digest = tonumber(stored[7] or 0), stored[8] or NO_DIGEST
+local published = tonumber(stored[9] or 0)
+local settled_version, settled_digest = stored[10] or '0', stored[11] or NO_DIGEST
+local floor_version, floor_digest = tonumber(stored[12] or 0), stored[13] or ''
+-- By the registry clock; past, unless the registry recovers from a loss of data.
+local settles_from, admits_from = tonumber(stored[14] or 0), tonumber(stored[15] or 0)
 
 -- "renewal lease grace tokens", the first three in microseconds.
 local renewal, lease, grace, tokens = string.match(settings, '^(%d+) (%d+) (%d+) (%d+)$')
@@ -47,19 +52,12 @@ local function use_settings(text)
   redis.call('HSET', META, 'format', '1', 'settings', text)
 end
 
--- Another run_id: another process, which may have lost what this one knew. Looked at once per renewal interval.
-local function check_server()
-  if run_id ~= '' and now - tonumber(stored[4] or 0) < renewal and now >= tonumber(stored[4] or 0) then return end
-  run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or 'unknown'
-  redis.call('HSET', META, 'run_id', run_id, 'checked', integer(now))
-end
-
 -- The registry clock: TIME less silence. It advances by at most one renewal interval between two calls, so that
 -- nobody's lease ends while Redis was away. It is written down, and leases are looked through, every twentieth of a
 -- renewal interval at most: with a thousand members nearly all calls are spared both.
 local is_due = not exists
 local function advance_clock()
-  local elapsed = now - tonumber(stored[6] or now)
+  local elapsed = now - last
   if elapsed < 0 then
     elapsed = 0
     is_due = true
@@ -67,9 +65,7 @@ local function advance_clock()
   if elapsed > renewal then elapsed = renewal end
   clock = clock + elapsed
   if elapsed >= renewal / 20 then is_due = true end
-  if not is_due then return end
-  redis.call('HSET', META, 'clock', integer(clock), 'last', integer(now))
-  check_server()
+  if is_due then redis.call('HSET', META, 'clock', integer(clock), 'last', integer(now)) end
 end
 
 -- A member's value: "pod \t endpoint \t peer endpoint \t weight \t zone \t state \t since"; since 0 is filled in when
@@ -86,7 +82,41 @@ local function set_state(incarnation, state)
   if description then set_member(incarnation, description, state, since) end
 end
 
--- Gone for good: left, or past its grace. Its records are the sweeper's.
+-- Nothing settles, and no new member admits anybody, until the claims and the streams of members that the registry may
+-- have forgotten are over (Docs/registry.md, "Data loss").
+local function hold_back(settles, admits)
+  settles_from = math.max(settles_from, settles)
+  admits_from = math.max(admits_from, admits)
+  redis.call('HSET', META, 'settles_from', integer(settles_from), 'admits_from', integer(admits_from))
+end
+
+-- No lease that is stored proves anything any more: its holder may have been removed by what was lost. So all count as in
+-- grace, and resume with the views that they know.
+local function void_all_leases()
+  for _, incarnation in ipairs(redis.call('ZRANGE', LEASES, 0, -1)) do
+    redis.call('ZREM', LEASES, incarnation)
+    redis.call('ZADD', GRACE, 0, incarnation)
+    set_state(incarnation, 'grace')
+  end
+  for _, incarnation in ipairs(redis.call('ZRANGE', GRACE, 0, -1)) do
+    redis.call('ZADD', GRACE, integer(clock + lease + grace), incarnation)
+  end
+  settled_version, settled_digest = '0', NO_DIGEST
+  redis.call('HDEL', META, 'settled', 'settled_version', 'settled_digest')
+  hold_back(clock + lease + grace, clock + lease)
+end
+
+-- Another run_id is another process, which may have lost what the one before knew: a replica that was behind, a file
+-- that was old. Looked at in every call, because one renewal granted on lost knowledge is enough for a wrong claim.
+local function check_server()
+  local found = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or 'unknown'
+  if found == run_id then return end
+  run_id = found
+  redis.call('HSET', META, 'run_id', run_id)
+  if exists and stored[3] then void_all_leases() end
+end
+
+-- Gone for good: left, past its grace, or proven gone. Its records are the sweeper's.
 local function depart(incarnation)
   redis.call('HDEL', MEMBERS, incarnation)
   redis.call('HDEL', LOAD, incarnation)
@@ -109,9 +139,16 @@ local function expire()
   end
 end
 
+-- What a call begins with, once there are settings; `renew` looks at the caller's lease before it ends others.
+local function begin()
+  advance_clock()
+  check_server()
+  expire()
+end
+
 -- The current view becomes the settled one when it waits for nobody any more.
 local function settle()
-  if version == 0 or (settled_version == integer(version) and settled_digest == digest) then return end
+  if clock < settles_from or version == 0 or (settled_version == integer(version) and settled_digest == digest) then return end
   if redis.call('EXISTS', WAITING) == 1 then return end
   settled_version, settled_digest = integer(version), digest
   redis.call('HSET', META, 'settled', redis.call('HGET', META, 'current') or '',

@@ -7,6 +7,7 @@
 
 if not exists then return { 'lapsed', 0, run_id } end
 advance_clock()
+check_server()
 local known = redis.call('ZSCORE', LEASES, ARGV[2])
 if known then
   redis.call('ZADD', LEASES, integer(clock + lease), ARGV[2])

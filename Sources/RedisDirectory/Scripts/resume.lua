@@ -1,16 +1,17 @@
 -- resume: the same incarnation back, after its lease ended or the registry lost its data.
 --
--- ARGV     2 settings, 3 description, 4 incarnation, 5 version and 6 digest of the newest view that the pod knows
--- Returns  resumed, wait, run_id, incarnation, lease in microseconds, settled view, current view, settings
+-- ARGV     2 settings, 3 description, 4 incarnation, 5 version, 6 digest and 7 members of the newest
+--          view that the pod knows, a line each
+-- Returns  resumed, wait, run_id, incarnation, lease in microseconds, 0, settled view, current view, settings
 --          | departed, wait, run_id | incompatible, wait, run_id, stored format, stored settings
 --
 -- The floor keeps versions and incarnations growing although the registry forgot them; its digest goes into the next
--- one, so that the chain goes on. An incarnation that left or was written off does not come back: others have settled
+-- one, so that the chain goes on. Whom the registry has forgotten, the pod that resumes and the members of its view, counts
+-- as in grace until it resumes. An incarnation that left or was written off does not come back: others have settled
 -- without it and forgotten its strays.
 
 if exists then
-  advance_clock()
-  expire()
+  begin()
 end
 if redis.call('HLEN', MEMBERS) == 0 then
   use_settings(ARGV[2])
@@ -19,12 +20,24 @@ elseif settings ~= ARGV[2] then
   settle()
   return { 'incompatible', wait, run_id, format, settings }
 end
-if not exists then advance_clock() end
+if not exists then begin() end
 local incarnation = ARGV[4]
 if redis.call('ZSCORE', DEPARTED, incarnation) or redis.call('ZSCORE', SWEPT, incarnation) then
   local wait = publish()
   settle()
   return { 'departed', wait, run_id }
+end
+if redis.call('HEXISTS', MEMBERS, incarnation) == 0 then
+  hold_back(clock + lease + grace, clock + lease)
+  for line in string.gmatch(ARGV[7], '[^\n]+') do
+    local other, value, since = string.match(line, '^(%d+)\t(.*)\t[^\t]*\t(%d+)$')
+    if other and redis.call('HEXISTS', MEMBERS, other) == 0 and not redis.call('ZSCORE', DEPARTED, other)
+      and not redis.call('ZSCORE', SWEPT, other) then
+      set_member(other, value, 'grace', since)
+      redis.call('ZADD', GRACE, integer(clock + lease + grace), other)
+      newest = math.max(newest, tonumber(other))
+    end
+  end
 end
 newest = math.max(newest, tonumber(incarnation))
 redis.call('HSET', META, 'incarnation', integer(newest))
@@ -38,4 +51,4 @@ redis.call('ZADD', LEASES, integer(clock + lease), incarnation)
 local wait = publish()
 settle()
 local settled, current = views()
-return { 'resumed', wait, run_id, incarnation, integer(lease), settled, current, settings }
+return { 'resumed', wait, run_id, incarnation, integer(lease), '0', settled, current, settings }

@@ -5,7 +5,7 @@
 -- Writes nothing: looking at a cluster does not change it.
 
 local reply = { 'status', 0, run_id }
-local idle = math.min(math.max(now - tonumber(stored[6] or now), 0), renewal)
+local idle = math.min(math.max(now - last, 0), renewal)
 for _, line in ipairs((member_lines())) do
   local incarnation = string.match(line, '^%d+')
   local ends = redis.call('ZSCORE', LEASES, incarnation)

@@ -5,8 +5,7 @@
 --          | none, 0, '' (nobody ever joined)
 
 if not exists then return { 'none', 0, '' } end
-advance_clock()
-expire()
+begin()
 local wait = publish()
 settle()
 local settled, current = views()

@@ -40,6 +40,8 @@ public struct MemberPlacement: Sendable {
   private var acknowledgementWaits: [Incarnation: UInt64] = [:]
   private var acknowledged: ViewStamp?
   private var confirmedOutageEnds: Duration?
+  /// When an outage was last confirmed: until then nobody can have begun to count this member's grace.
+  private var lastOutage: Duration?
 
   /// - Parameters:
   ///   - window: has this incarnation in its current view.
@@ -256,9 +258,20 @@ extension MemberPlacement {
     return provenGone.insert(incarnation).inserted ? .changed : .nothing
   }
 
-  /// All members that answer say that they don't reach the registry either, as of now.
-  /// - Parameter end: how long their word counts.
-  public mutating func outageConfirmed(until end: Duration) { confirmedOutageEnds = end }
+  /// All members that answer say that they don't reach the registry either.
+  /// - Parameters:
+  ///   - asked: before they were asked.
+  ///   - end: how long their word counts.
+  public mutating func outageConfirmed(asked: Duration, until end: Duration) {
+    confirmedOutageEnds = end
+    lastOutage = asked
+  }
+
+  /// Others count the member as gone, and so its streams have to be closed. An outage that was confirmed puts that off:
+  /// the registry's clock stood still in it, and one that lost its data counts everybody's grace from its return.
+  public func isPastGrace(_ grace: Duration, now: Duration) -> Bool {
+    now >= max(leaseEnds, lastOutage ?? leaseEnds) + grace
+  }
 
   public mutating func outageDenied() { confirmedOutageEnds = nil }
 

@@ -7,7 +7,8 @@ protocol LinkOwner: Sendable {
   func connectStarted()
   func connectionMade()
   /// The connection is greeted: use it. Returns when it is closed, with the reason.
-  func serve(_ connection: RedisConnection) async -> RedisError
+  /// - Parameter runID: of the server's process, if known.
+  func serve(_ connection: RedisConnection, runID: String?) async -> RedisError
   /// Returns how long to wait before the next attempt.
   func connectionLost(_ error: RedisError) -> Duration
   func stopped(_ error: RedisError)
@@ -34,14 +35,15 @@ struct LinkRunner {
     do throws(RedisError) {
       let connection = try await RedisConnection.open(configuration, on: eventLoop)
       owner.connectionMade()
+      let runID: String?
       do throws(RedisError) {
-        try await connection.greet()
+        runID = try await connection.greet()
       } catch {
         connection.close("the greeting failed: \(error.message)")
         _ = await connection.closed()
         return error
       }
-      return await owner.serve(connection)
+      return await owner.serve(connection, runID: runID)
     } catch {
       return error
     }

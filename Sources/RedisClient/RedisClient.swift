@@ -33,6 +33,8 @@ public final class RedisClient: Sendable {
   private struct State {
     var link: LinkStateMachine
     var connection: RedisConnection?
+    /// Counts connections, and the run id of the process at the other end of the last one.
+    var server: (connections: Int, runID: String?) = (0, nil)
     /// Submitted during the first attempt.
     var waiting: [CommandBatch] = []
     var waitingCommands = 0
@@ -80,6 +82,17 @@ public final class RedisClient: Sendable {
     let batch = CommandBatch(
       commands, address: configuration.address, deadline: .now + configuration.commandTimeout)
     return await batch.replies(afterSubmitting: submit)
+  }
+
+  /// As `pipeline`, with the run id of the process that gave the replies: another one may know less. Nil when it is not
+  /// known, or when the connection changed meanwhile.
+  public func identifiedPipeline(_ commands: [RedisCommand]) async -> (
+    replies: [Result<RedisValue, RedisError>], runID: String?
+  ) {
+    let before = state.withLock { $0.server }
+    let replies = await pipeline(commands)
+    let after = state.withLock { $0.server }
+    return (replies, before.connections == after.connections ? after.runID : nil)
   }
 
   /// Commands that were given to the connection and are not answered; 0 without a connection.
@@ -134,8 +147,9 @@ extension RedisClient: LinkOwner {
 
   func connectionMade() { state.withLock { $0.link.connectionMade() } }
 
-  func serve(_ connection: RedisConnection) async -> RedisError {
+  func serve(_ connection: RedisConnection, runID: String?) async -> RedisError {
     state.withLock { state in
+      state.server = (state.server.connections + 1, runID)
       state.link.greeted(now: .now)
       state.connection = connection
       // Under the lock, so that no later command overtakes them on the way to the event loop.

@@ -57,19 +57,30 @@ final class RedisConnection: Sendable {
     (try? await channel.eventLoop.submit { self.handler.value.commandsInFlight }.get()) ?? 0
   }
 
-  /// Authenticates, selects the database, and asks for a sign of life: after it the server is known to serve us.
-  func greet() async throws(RedisError) {
+  /// Authenticates, selects the database, and asks who answers: after it the server is known to serve us.
+  /// - Returns: the server's run id, which is another one in another process; nil when this user may not ask for it.
+  func greet() async throws(RedisError) -> String? {
     let commands = Self.greeting(configuration)
+    var runID: String?
     let batch = CommandBatch(commands, address: configuration.address, deadline: .now + configuration.commandTimeout)
     for (reply, command) in zip(await batch.replies(afterSubmitting: submit), commands) {
-      guard case .failure(let error) = reply else { continue }
-      // A user without the right to PING is served none the less.
-      if command == Self.ping && error.message.contains(": NOPERM ") { continue }
-      throw refusal(error)
+      switch reply {
+      case .success(.bulk(let text)) where command == Self.who:
+        runID = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isNewline)
+          .first { $0.hasPrefix("run_id:") }.map { String($0.dropFirst("run_id:".count)) }
+      case .success:
+        break
+      // A user without the right to ask is served none the less.
+      case .failure(let error) where command == Self.who && error.message.contains(": NOPERM "):
+        break
+      case .failure(let error):
+        throw refusal(error)
+      }
     }
+    return runID
   }
 
-  private static let ping: RedisCommand = ["PING"]
+  private static let who: RedisCommand = ["INFO", "server"]
 
   private static func greeting(_ configuration: RedisConfiguration) -> [RedisCommand] {
     var commands: [RedisCommand] = []
@@ -78,7 +89,7 @@ final class RedisConnection: Sendable {
       commands.append(RedisCommand(["AUTH"] + user + [RedisArgument(password)]))
     }
     if configuration.database != 0 { commands.append(["SELECT", RedisArgument(configuration.database)]) }
-    return commands + [ping]
+    return commands + [who]
   }
 
   /// Nothing of ours ran, so the advice about repeating is left out.

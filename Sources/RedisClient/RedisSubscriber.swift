@@ -56,7 +56,7 @@ extension RedisSubscriber: LinkOwner {
 
   func connectionMade() { link.withLock { $0.connectionMade() } }
 
-  func serve(_ connection: RedisConnection) async -> RedisError {
+  func serve(_ connection: RedisConnection, runID: String?) async -> RedisError {
     do throws(RedisError) {
       try await connection.subscribe { [channels, configuration] in
         SubscriptionHandler(channels: channels, interval: configuration.subscriptionIdleTimeout, emit: self.received)

@@ -9,6 +9,10 @@ public struct DirectorySettings: Hashable, Sendable {
   public var lease: Duration = .seconds(3)
   /// How long a member whose lease ended may resume.
   public var grace: Duration = .seconds(60)
+  /// How long nothing settles after the registry lost its data, or was found empty: in that time everybody who reaches it
+  /// resumes. Nil: the lease and two renewal intervals. Lease and grace together also cover a member that had joined just
+  /// before, of whom nobody else knew, and that is cut off from the registry at that very time.
+  public var recoveryWait: Duration?
   /// Virtual nodes per unit of weight.
   public var tokensPerWeight: Int = 256
 
@@ -16,20 +20,24 @@ public struct DirectorySettings: Hashable, Sendable {
 }
 
 extension DirectorySettings {
-  /// "renewal lease grace tokens", durations in microseconds: what the scripts store and compare.
+  private var effectiveRecoveryWait: Duration { recoveryWait ?? lease + renewalInterval * 2 }
+
+  /// "renewal lease grace tokens recovery", durations in microseconds: what the scripts store and compare.
   var encoded: String {
-    "\(renewalInterval.microseconds) \(lease.microseconds) \(grace.microseconds) \(tokensPerWeight)"
+    let times = [renewalInterval, lease, grace].map { String($0.microseconds) }.joined(separator: " ")
+    return "\(times) \(tokensPerWeight) \(effectiveRecoveryWait.microseconds)"
   }
 
   /// Nil when the text is not what `encoded` gives.
   init?(encoded: String) {
     let fields = encoded.split(separator: " ").compactMap { Int64($0) }
-    guard fields.count == 4, fields.allSatisfy({ $0 >= 0 }), let tokens = Int(exactly: fields[3]) else { return nil }
+    guard fields.count == 5, fields.allSatisfy({ $0 >= 0 }), let tokens = Int(exactly: fields[3]) else { return nil }
     self.init()
     renewalInterval = .microseconds(fields[0])
     lease = .microseconds(fields[1])
     grace = .microseconds(fields[2])
     tokensPerWeight = tokens
+    if fields[4] != effectiveRecoveryWait.microseconds { recoveryWait = .microseconds(fields[4]) }
   }
 
   func check() throws(DirectoryError) {
@@ -41,6 +49,9 @@ extension DirectorySettings {
     }
     guard grace >= .zero, max(lease, grace) <= .seconds(86_400) else {
       throw Self.refused("lease (\(lease)) and grace (\(grace)) must lie between 0 and a day")
+    }
+    guard (.zero...(.seconds(172_800))).contains(effectiveRecoveryWait) else {
+      throw Self.refused("the recovery wait is \(effectiveRecoveryWait); give 0 to two days")
     }
     guard (1...65_536).contains(tokensPerWeight) else {
       throw Self.refused("\(tokensPerWeight) tokens per weight are out of bounds; give 1 to 65536")

@@ -10,7 +10,7 @@ internal import Sessions
 ///
 /// ```
 /// pushring:{NAME}:meta        hash    format        "1"; another one is refused
-///                                     settings      "renewal lease grace tokens", the first three in microseconds
+///                                     settings      "renewal lease grace tokens recovery", µs but for the tokens
 ///                                     run_id        of the server
 ///                                     clock, last   the registry clock, and TIME at the call that set it (both µs)
 ///                                     incarnation   the largest one given

@@ -11,11 +11,7 @@ extension RedisDirectory {
     try settings.check()
     try description.check()
     let reply = try await callMembership(
-      Scripts.join,
-      [
-        RedisArgument(settings.encoded), RedisArgument(description.encoded),
-        RedisArgument(emptyRegistryWait.microseconds),
-      ], publishes: false)
+      Scripts.join, [RedisArgument(settings.encoded), RedisArgument(description.encoded)], publishes: false)
     return try await membership(from: reply, expecting: "joined")
   }
 

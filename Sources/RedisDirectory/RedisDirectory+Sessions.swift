@@ -65,6 +65,28 @@ extension RedisDirectory {
     return try records(of: user, from: &reply, storedAt: recordsKey)
   }
 
+  /// As `records`, and whether they are all: not while the registry, having lost data, waits for its members to register
+  /// their sessions again. A process that took over without anybody having noticed yet is told by its run id.
+  public func vouchedRecords(of user: UserID) async throws(DirectoryError) -> UserRecords {
+    let recordsKey = keys.sessions(of: user)
+    // In this order: what is whole after the read was whole during it, as becoming whole again takes a lease and more.
+    let (replies, runID) = await client.identifiedPipeline([
+      ["HGETALL", RedisArgument(recordsKey)], ["HMGET", RedisArgument(keys.meta), "run_id", "settled_version"],
+    ])
+    let values: [RedisValue]
+    do {
+      values = [try replies[0].get(), try replies[1].get()]
+    } catch {
+      throw failed("read the records of a user", error)
+    }
+    var reply = try Reply(values[0], script: "HGETALL", key: recordsKey)
+    let records = try records(of: user, from: &reply, storedAt: recordsKey)
+    guard case .array(let fields) = values[1], fields.count == 2, case .bulk(let known) = fields[0],
+      case .bulk = fields[1]
+    else { return UserRecords(records: records, areAll: false) }
+    return UserRecords(records: records, areAll: runID == String(decoding: known, as: UTF8.self))
+  }
+
   /// How many records one pipeline restores or sweeps.
   static let batch = 256
 

@@ -13,9 +13,6 @@ internal import Synchronization
 public final class RedisDirectory: Sendable {
   public let cluster: ClusterName
   public let settings: DirectorySettings
-  /// Where a pod finds the registry empty: how long no view settles there, so that members which an emptied registry has
-  /// forgotten resume.
-  public let emptyRegistryWait: Duration
   let client: RedisClient
   let keys: Keys
   let logger: Logger
@@ -29,17 +26,10 @@ public final class RedisDirectory: Sendable {
     var sha1ByScript: [String: RedisArgument] = [:]
   }
 
-  /// - Parameter emptyRegistryWait: nil: the lease and two renewal intervals, in which everybody who reaches the registry
-  ///   has resumed. Lease and grace together also cover members that are cut off from it at that very time, and their
-  ///   price is that a new cluster reads the registry for every push as long.
-  public init(
-    client: RedisClient, cluster: ClusterName, settings: DirectorySettings = .init(),
-    emptyRegistryWait: Duration? = nil, logger: Logger
-  ) {
+  public init(client: RedisClient, cluster: ClusterName, settings: DirectorySettings = .init(), logger: Logger) {
     self.client = client
     self.cluster = cluster
     self.settings = settings
-    self.emptyRegistryWait = emptyRegistryWait ?? settings.lease + settings.renewalInterval * 2
     self.logger = logger
     keys = Keys(cluster: cluster)
   }

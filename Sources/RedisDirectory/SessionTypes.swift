@@ -34,3 +34,14 @@ public struct SweepResult: Sendable, Hashable {
     self.incarnationsLeft = incarnationsLeft
   }
 }
+
+/// What the registry knows of a user's sessions.
+public struct UserRecords: Sendable, Hashable {
+  public let records: [SessionRecord]
+  /// False while the registry recovers from a loss of data: members may have sessions that are not registered yet.
+  public let areAll: Bool
+  public init(records: [SessionRecord], areAll: Bool) {
+    self.records = records
+    self.areAll = areAll
+  }
+}

@@ -1,4 +1,5 @@
 internal import Placement
+internal import RedisDirectory
 internal import Routing
 internal import Sessions
 internal import Synchronization
@@ -93,7 +94,10 @@ final class PushRun: Sendable {
     case .readRecords:
       registry.readRecords(of: push.user) { [self] result in
         switch result {
-        case .success(let records): handle(.recordsRead(records))
+        case .success(let read) where read.areAll: handle(.recordsRead(read.records))
+        case .success:
+          handle(
+            .recordsFailed("the registry has lost data, and not every pod has registered its sessions again yet"))
         case .failure(let error): handle(.recordsFailed("\(error)"))
         }
       }

@@ -17,7 +17,7 @@ final class RegistryReader: Sendable {
   private let starts = AsyncStream.makeStream(of: Void.self)
 
   private enum Job {
-    case records(UserID, Reply<[SessionRecord]>)
+    case records(UserID, Reply<UserRecords>)
     case view(Reply<Window?>)
   }
 
@@ -32,7 +32,7 @@ final class RegistryReader: Sendable {
     self.limit = limit
   }
 
-  func readRecords(of user: UserID, reply: @escaping Reply<[SessionRecord]>) { enqueue(.records(user, reply)) }
+  func readRecords(of user: UserID, reply: @escaping Reply<UserRecords>) { enqueue(.records(user, reply)) }
   func refreshView(reply: @escaping Reply<Window?>) { enqueue(.view(reply)) }
 
   /// Reads until the task is cancelled.
@@ -65,7 +65,7 @@ final class RegistryReader: Sendable {
   private func perform(_ job: Job) async {
     switch job {
     case .records(let user, let reply):
-      do throws(DirectoryError) { reply(.success(try await directory.records(of: user))) } catch {
+      do throws(DirectoryError) { reply(.success(try await directory.vouchedRecords(of: user))) } catch {
         reply(.failure(error))
       }
     case .view(let reply):

@@ -143,8 +143,11 @@ final class MembershipKeeper: Sendable {
 
   /// The word of the others counts until the next renewals have been tried.
   private func confirmOutage() async {
+    let asked = ContinuousClock.now
     let isConfirmed = await reporter.isOutageConfirmed()
-    hub.outage(isConfirmed: isConfirmed, for: settings.renewalInterval * 3 + PeerCalls.timeout)
+    hub.outage(
+      isConfirmed: isConfirmed, asked: asked.duration(to: .now),
+      for: settings.renewalInterval * 3 + PeerCalls.timeout)
   }
 
   /// Past its grace a pod counts as gone, so its clients have to go elsewhere, unless no pod reaches the registry: then
@@ -231,15 +234,19 @@ final class MembershipKeeper: Sendable {
       for record in records where !hub.holds(record) { hub.work.continuation.yield(.unregister(record)) }
       observer.restored(records.count - superseded.count, superseded: superseded.count)
     }
+    await acknowledge()
   }
 
   // MARK: Views, takeovers, sweeping
 
-  /// R2: when the placement says so.
+  /// R2: when the placement says so. Not before all records are written again after a loss of data: a view that settled
+  /// since then is how everybody knows that the registry knows of every session again.
   private func acknowledge() async {
-    while let (incarnation, view) = hub.readPlacement({ placement in
-      placement.viewToAcknowledge.map { (placement.incarnation, $0) }
-    }) ?? nil {
+    while state.withLock({ $0.toRestore.isEmpty }),
+      let (incarnation, view) = hub.readPlacement({ placement in
+        placement.viewToAcknowledge.map { (placement.incarnation, $0) }
+      }) ?? nil
+    {
       guard (try? await directory.acknowledge(incarnation, view: view)) == true else { return }
       hub.changePlacement { $0.acknowledgementTaken(view) }
     }

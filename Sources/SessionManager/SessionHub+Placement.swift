@@ -185,16 +185,23 @@ extension SessionHub {
 
   func contactedRegistry(_ reaches: Bool) { state.withLock { $0.reachesRegistry = reaches } }
 
-  func outage(isConfirmed: Bool, for duration: Duration) {
-    let end = now + duration
-    changePlacement { if isConfirmed { $0.outageConfirmed(until: end) } else { $0.outageDenied() } }
+  /// - Parameter asked: how long ago the others were asked.
+  func outage(isConfirmed: Bool, asked: Duration, for duration: Duration) {
+    let now = now
+    changePlacement { placement in
+      if isConfirmed {
+        placement.outageConfirmed(asked: now - asked, until: now + duration)
+      } else {
+        placement.outageDenied()
+      }
+    }
     updateReadiness()
   }
 
   var isOutageConfirmed: Bool { readPlacement { $0.isOutageConfirmed(now: now) } ?? false }
 
   func isPastGrace(_ grace: Duration) -> Bool {
-    readPlacement { now >= $0.leaseEnd + grace && !$0.isOutageConfirmed(now: now) } ?? false
+    readPlacement { $0.isPastGrace(grace, now: now) } ?? false
   }
 
   func placementTick() { changePlacement { $0.timePassed(now: now) } }

@@ -38,9 +38,10 @@ public enum Settings {
   public static let grace = Setting(
     "grace", of: ProgramName.redisClients, default: "60s", type: .duration(.seconds(1)...(.seconds(3_600))),
     help: "How long a pod whose lease ended may come back with its sessions. The same for the whole cluster.")
-  public static let emptyRegistryWait = Setting(
-    "empty-registry-wait", of: [.sessionManager], default: nil, type: .duration(.zero...(.seconds(7_200))),
-    help: "How long nothing settles in a registry that was found empty. Default: the lease and two renewal intervals.")
+  public static let recoveryWait = Setting(
+    "recovery-wait", of: ProgramName.redisClients, default: nil, type: .duration(.zero...(.seconds(172_800))),
+    help:
+      "How long nothing settles after Redis lost data; without it the lease and two renewals. For the whole cluster.")
   public static let tokens = Setting(
     "tokens", of: ProgramName.redisClients, default: "256", type: .integer(1...4_096),
     help: "Positions on the ring per unit of weight. The same for the whole cluster.")
@@ -138,11 +139,11 @@ public enum Settings {
   public static let all: [SettingDescription] = [
     config.description, logLevel.description, logFormat.description,
     redis.description, redisCertificateAuthority.description, redisTimeout.description, cluster.description,
-    lease.description, renewalInterval.description, grace.description, tokens.description,
+    lease.description, renewalInterval.description, grace.description, recoveryWait.description, tokens.description,
     podID.description, sessionListen.description, peerListen.description, sessionAdminListen.description,
     advertise.description, peerAdvertise.description, weight.description, zone.description,
     drainDeadline.description, helloTimeout.description, outboundLimit.description, maximumMessage.description,
-    maximumSessions.description, emptyRegistryWait.description, keepAliveInterval.description,
+    maximumSessions.description, keepAliveInterval.description,
     keepAliveTimeout.description,
     senderListen.description, senderAdminListen.description, strategy.description, noGrouping.description,
     maximumInFlight.description, pushTimeout.description, auditInterval.description,

@@ -17,8 +17,7 @@ struct RegistryAccess: Sendable {
     configuration = try Self.redisConfiguration(settings)
     client = RedisClient(configuration: configuration, logger: logger)
     directory = RedisDirectory(
-      client: client, cluster: try Self.cluster(settings), settings: try DirectorySettings(settings),
-      emptyRegistryWait: try usage { try settings.optional(Settings.emptyRegistryWait) }, logger: logger)
+      client: client, cluster: try Self.cluster(settings), settings: try DirectorySettings(settings), logger: logger)
     self.logger = logger
   }
 
@@ -108,6 +107,7 @@ extension DirectorySettings {
         try settings.required(Settings.grace), try settings.required(Settings.tokens)
       )
     }
+    recoveryWait = try usage { try settings.optional(Settings.recoveryWait) }
     guard renewalInterval * 2 <= lease else {
       throw ValidationError(
         "the renewal interval (\(renewalInterval.settingText)) must be half of the lease (\(lease.settingText)) or less: "

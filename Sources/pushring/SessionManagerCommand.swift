@@ -36,7 +36,6 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.outboundLimit) var outboundLimit: String?
   @Option(Settings.maximumMessage) var maximumMessage: String?
   @Option(Settings.maximumSessions) var maximumSessions: String?
-  @Option(Settings.emptyRegistryWait) var emptyRegistryWait: String?
   @Option(Settings.keepAliveInterval) var keepAliveInterval: String?
   @Option(Settings.keepAliveTimeout) var keepAliveTimeout: String?
   @OptionGroup var registry: RegistryOptions
@@ -51,7 +50,6 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.drainDeadline, drainDeadline), SettingFlag(Settings.helloTimeout, helloTimeout),
       SettingFlag(Settings.outboundLimit, outboundLimit), SettingFlag(Settings.maximumMessage, maximumMessage),
       SettingFlag(Settings.maximumSessions, maximumSessions),
-      SettingFlag(Settings.emptyRegistryWait, emptyRegistryWait),
       SettingFlag(Settings.keepAliveInterval, keepAliveInterval),
       SettingFlag(Settings.keepAliveTimeout, keepAliveTimeout),
     ] + registry.flags + common.flags

@@ -86,6 +86,7 @@ struct RegistryOptions: ParsableArguments {
   @Option(Settings.lease) var lease: String?
   @Option(Settings.renewalInterval) var renewalInterval: String?
   @Option(Settings.grace) var grace: String?
+  @Option(Settings.recoveryWait) var recoveryWait: String?
   @Option(Settings.tokens) var tokens: String?
 
   var flags: [SettingFlag] {
@@ -94,7 +95,7 @@ struct RegistryOptions: ParsableArguments {
       SettingFlag(Settings.redisCertificateAuthority, redisCertificateAuthority),
       SettingFlag(Settings.redisTimeout, redisTimeout), SettingFlag(Settings.lease, lease),
       SettingFlag(Settings.renewalInterval, renewalInterval), SettingFlag(Settings.grace, grace),
-      SettingFlag(Settings.tokens, tokens),
+      SettingFlag(Settings.recoveryWait, recoveryWait), SettingFlag(Settings.tokens, tokens),
     ]
   }
 }

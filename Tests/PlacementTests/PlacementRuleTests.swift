@@ -83,11 +83,11 @@ import Testing
     var one = member(1, window(settled), leaseEnds: .seconds(3))
     let ann = user(ownedBy: [1], in: [settled])
     one.sessionArriving(userHash: ann)
-    one.outageConfirmed(until: .seconds(6))
+    one.outageConfirmed(asked: .seconds(4), until: .seconds(6))
     #expect(one.admission(ofUserHash: ann, now: .seconds(5)) == .admitted)
     #expect(!one.claim(forUserHash: ann, now: .seconds(5)).isComplete)
     #expect(one.admission(ofUserHash: ann, now: .seconds(6)) == .noLease)
-    one.outageConfirmed(until: .seconds(9))
+    one.outageConfirmed(asked: .seconds(6), until: .seconds(9))
     one.outageDenied()
     #expect(one.admission(ofUserHash: ann, now: .seconds(7)) == .noLease)
   }
@@ -183,6 +183,16 @@ import Testing
     #expect(one.admission(ofUserHash: ann, now: .seconds(1)) == .waiting(until: .seconds(3)))
     #expect(one.timePassed(now: .seconds(3)) == .changed)
     #expect(one.admission(ofUserHash: ann, now: .seconds(3)) == .admitted)
+  }
+
+  @Test func streamsAreClosedAfterTheGraceThatOthersCanHaveCounted() {
+    var one = member(1, window(settled), leaseEnds: .seconds(3))
+    #expect(!one.isPastGrace(.seconds(2), now: .seconds(4.9)))
+    #expect(one.isPastGrace(.seconds(2), now: .seconds(5)))
+    one.outageConfirmed(asked: .seconds(8), until: .seconds(9))
+    one.outageDenied()
+    #expect(!one.isPastGrace(.seconds(2), now: .seconds(9.9)))
+    #expect(one.isPastGrace(.seconds(2), now: .seconds(10)))
   }
 
   @Test func aRegistryThatCountsFromBelowIsNotFollowed() {

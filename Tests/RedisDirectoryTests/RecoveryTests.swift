@@ -1,5 +1,6 @@
 import Placement
 import RedisDirectory
+import Sessions
 import TestServers
 import Testing
 
@@ -17,8 +18,10 @@ import Testing
   }
 
   @Test func inAnEmptyRegistryNothingSettlesForAWhile() async throws {
-    try await withRegistry { registry in
-      let directory = try registry.directory(TestRegistry.settings, emptyRegistryWait: .milliseconds(400))
+    var settings = TestRegistry.settings
+    settings.recoveryWait = .milliseconds(400)
+    try await withRegistry(settings) { registry in
+      let directory = registry.directory
       let start = ContinuousClock.now
       let member = try await directory.join(pod(1))
       #expect(try await directory.acknowledge(member.incarnation, view: member.window.current.stamp))
@@ -52,8 +55,10 @@ import Testing
     }
   }
 
-  @Test func allWhoResumeSettleOnlyAfterTheBarrier() async throws {
-    try await withRegistry(TestRegistry.settings) { registry in
+  @Test func allWhoResumeSettleOnlyAfterTheWait() async throws {
+    var settings = TestRegistry.settings
+    settings.recoveryWait = .milliseconds(700)
+    try await withRegistry(settings) { registry in
       let directory = registry.directory
       let one = try await directory.join(pod(1)).incarnation
       let floor = try await directory.join(pod(2)).window.current
@@ -74,7 +79,31 @@ import Testing
         }
         return window.settled.stamp == window.current.stamp ? window : nil
       }
-      #expect(lost.duration(to: .now) >= TestRegistry.settings.lease + TestRegistry.settings.grace)
+      #expect(lost.duration(to: .now) >= .milliseconds(700))
+    }
+  }
+
+  @Test func recordsAreVouchedForOnlyByARegistryWhoseMembersHaveAllAgreed() async throws {
+    try await withRegistry(isPersistent: true) { registry in
+      let directory = registry.directory
+      let member = try await directory.join(pod(1))
+      let record = try await directory.register(
+        try key("ann", "phone"), podID: "pod-1", incarnation: member.incarnation, lastEpoch: .none
+      ).record
+      let ann = record.key.user
+      #expect(try await directory.vouchedRecords(of: ann) == UserRecords(records: [record], areAll: false))
+      #expect(try await directory.acknowledge(member.incarnation, view: member.window.current.stamp))
+      #expect(try await directory.vouchedRecords(of: ann) == UserRecords(records: [record], areAll: true))
+      // The data is all there, but from another process it proves nothing.
+      try await registry.server.restart(empty: false)
+      let read = try await waitUntil("the registry answers") { try? await directory.vouchedRecords(of: ann) }
+      #expect(read == UserRecords(records: [record], areAll: false))
+      let resumed = try await directory.resume(member.incarnation, pod(1), floor: member.window.current)
+      #expect(try await !directory.vouchedRecords(of: ann).areAll)
+      #expect(try await directory.acknowledge(member.incarnation, view: resumed.window.current.stamp))
+      #expect(try await directory.vouchedRecords(of: ann).areAll)
+      try await registry.server.cli("FLUSHALL")
+      #expect(try await directory.vouchedRecords(of: ann) == UserRecords(records: [], areAll: false))
     }
   }
 
@@ -94,8 +123,6 @@ import Testing
       #expect(window.settled.stamp == ViewStamp.none)
       let resumed = try await directory.resume(one.incarnation, pod(1), floor: one.window.current)
       #expect(resumed.window.current.state(one.incarnation) == .active)
-      #expect(try await directory.acknowledge(one.incarnation, view: resumed.window.current.stamp))
-      #expect(try await directory.window()?.settled.stamp == ViewStamp.none)
       #expect(try await directory.renew(one.incarnation, load: load) != .lapsed)
     }
   }

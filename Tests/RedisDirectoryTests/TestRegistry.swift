@@ -18,17 +18,21 @@ struct TestRegistry {
     settings.renewalInterval = .milliseconds(100)
     settings.lease = .milliseconds(300)
     settings.grace = .milliseconds(500)
+    settings.recoveryWait = .zero
     return settings
   }
 
   /// Long enough that no lease ends by itself.
-  static var patientSettings: DirectorySettings { DirectorySettings() }
+  static var patientSettings: DirectorySettings {
+    var settings = DirectorySettings()
+    settings.recoveryWait = .zero
+    return settings
+  }
 
   /// Another program on the same registry, over the same connection.
-  func directory(_ settings: DirectorySettings, emptyRegistryWait: Duration = .zero) throws -> RedisDirectory {
+  func directory(_ settings: DirectorySettings) throws -> RedisDirectory {
     RedisDirectory(
-      client: client, cluster: try ClusterName("test"), settings: settings, emptyRegistryWait: emptyRegistryWait,
-      logger: logger)
+      client: client, cluster: try ClusterName("test"), settings: settings, logger: logger)
   }
 
   /// Goes on renewing `incarnation` until `condition` holds of the window.
@@ -62,8 +66,7 @@ func withRegistry(
   let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   let client = RedisClient(configuration: configuration, logger: logger)
   let directory = RedisDirectory(
-    client: client, cluster: try ClusterName("test"), settings: settings, emptyRegistryWait: .zero,
-    logger: logger)
+    client: client, cluster: try ClusterName("test"), settings: settings, logger: logger)
   let registry = TestRegistry(server: server, configuration: configuration, client: client, directory: directory)
   let running = Task { await client.run() }
   do {

@@ -61,6 +61,7 @@ func withCluster(
   configure(&configuration)
   var settings = DirectorySettings()
   settings.lease = .seconds(60)
+  settings.recoveryWait = .zero
   let redis = try await RedisServer.start()
   let address = try RedisConfiguration(url: redis.url)
   let logger = TestCluster.logger
@@ -87,6 +88,7 @@ func withCluster(
     try await eventually("Redis answers") { (try? await client.send(["PING"])) != nil }
     var memberships: [Membership] = []
     for pod in pods { memberships.append(try await join(pod, directory)) }
+    try await settle(memberships, directory)
     let cluster = TestCluster(
       redis: redis, directory: directory, follower: follower, sender: sender, pods: pods, memberships: memberships)
     try await eventually("the Sender knows all pods") {
@@ -100,6 +102,12 @@ func withCluster(
     throw error
   }
   try await stop()
+}
+
+/// All acknowledge the newest view: fake pods do nothing by themselves.
+func settle(_ memberships: [Membership], _ directory: RedisDirectory) async throws {
+  guard let current = memberships.last?.window.current.stamp else { return }
+  for membership in memberships { _ = try await directory.acknowledge(membership.incarnation, view: current) }
 }
 
 func join(_ pod: FakePod, _ directory: RedisDirectory) async throws -> Membership {

@@ -1,7 +1,6 @@
 -- join: a new incarnation, active in the next view.
 --
--- ARGV     2 settings "renewal lease grace tokens", 3 description "pod \t endpoint \t peer \t weight \t zone",
---          4 microseconds for which nothing settles if the registry is empty
+-- ARGV     2 settings "renewal lease grace tokens recovery", 3 description "pod \t endpoint \t peer \t weight \t zone"
 -- Returns  joined, wait, run_id, incarnation, lease in microseconds, microseconds in which it may not admit anybody,
 --          settled view, current view, settings
 --          | incompatible, wait, run_id, stored format, stored settings
@@ -27,7 +26,7 @@ elseif settings ~= ARGV[2] then
 end
 if not exists then
   begin()
-  hold_back(clock + tonumber(ARGV[4]), clock + lease)
+  hold_back()
 end
 local place = '^([^\t]*)\t[^\t]*\t([^\t]*)\t'
 local pod, peer = string.match(ARGV[3], place)

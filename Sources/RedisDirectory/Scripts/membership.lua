@@ -38,17 +38,21 @@ local floor_version, floor_digest = tonumber(stored[12] or 0), stored[13] or ''
 -- By the registry clock; past, unless the registry recovers from a loss of data.
 local settles_from, admits_from = tonumber(stored[14] or 0), tonumber(stored[15] or 0)
 
--- "renewal lease grace tokens", the first three in microseconds.
-local renewal, lease, grace, tokens = string.match(settings, '^(%d+) (%d+) (%d+) (%d+)$')
-renewal, lease, grace = tonumber(renewal or 0), tonumber(lease or 0), tonumber(grace or 0)
+-- "renewal lease grace tokens recovery"; all but the tokens in microseconds.
+local renewal, lease, grace, tokens, recovery
+local function read_settings()
+  renewal, lease, grace, tokens, recovery = string.match(settings, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  renewal, lease, grace = tonumber(renewal or 0), tonumber(lease or 0), tonumber(grace or 0)
+  recovery = tonumber(recovery or 0)
+end
+read_settings()
 
 -- Written by another version, or by something else: nothing is touched.
 if exists and (format ~= '1' or not tokens) then return { 'incompatible', 0, run_id, format, settings } end
 
 local function use_settings(text)
   settings = text
-  renewal, lease, grace, tokens = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
-  renewal, lease, grace = tonumber(renewal), tonumber(lease), tonumber(grace)
+  read_settings()
   redis.call('HSET', META, 'format', '1', 'settings', text)
 end
 
@@ -82,11 +86,12 @@ local function set_state(incarnation, state)
   if description then set_member(incarnation, description, state, since) end
 end
 
--- Nothing settles, and no new member admits anybody, until the claims and the streams of members that the registry may
--- have forgotten are over (Docs/registry.md, "Data loss").
-local function hold_back(settles, admits)
-  settles_from = math.max(settles_from, settles)
-  admits_from = math.max(admits_from, admits)
+-- After a loss of data, or in a registry that is empty: no new member admits anybody until the claims of members that
+-- the registry may have forgotten are over, and nothing settles until they have had the time to resume. Whoever is known
+-- holds the view up by itself, for as long as lease and grace (Docs/registry.md, "Data loss").
+local function hold_back()
+  settles_from = math.max(settles_from, clock + recovery)
+  admits_from = math.max(admits_from, clock + lease)
   redis.call('HSET', META, 'settles_from', integer(settles_from), 'admits_from', integer(admits_from))
 end
 
@@ -101,9 +106,11 @@ local function void_all_leases()
   for _, incarnation in ipairs(redis.call('ZRANGE', GRACE, 0, -1)) do
     redis.call('ZADD', GRACE, integer(clock + lease + grace), incarnation)
   end
+  -- What was acknowledged counts no more, until a new view is made.
+  for _, incarnation in ipairs(redis.call('HKEYS', MEMBERS)) do redis.call('SADD', WAITING, incarnation) end
   settled_version, settled_digest = '0', NO_DIGEST
   redis.call('HDEL', META, 'settled', 'settled_version', 'settled_digest')
-  hold_back(clock + lease + grace, clock + lease)
+  hold_back()
 end
 
 -- Another run_id is another process, which may have lost what the one before knew: a replica that was behind, a file

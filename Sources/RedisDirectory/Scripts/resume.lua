@@ -28,7 +28,7 @@ if redis.call('ZSCORE', DEPARTED, incarnation) or redis.call('ZSCORE', SWEPT, in
   return { 'departed', wait, run_id }
 end
 if redis.call('HEXISTS', MEMBERS, incarnation) == 0 then
-  hold_back(clock + lease + grace, clock + lease)
+  hold_back()
   for line in string.gmatch(ARGV[7], '[^\n]+') do
     local other, value, since = string.match(line, '^(%d+)\t(.*)\t[^\t]*\t(%d+)$')
     if other and redis.call('HEXISTS', MEMBERS, other) == 0 and not redis.call('ZSCORE', DEPARTED, other)

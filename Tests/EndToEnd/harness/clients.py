@@ -7,6 +7,7 @@ import concurrent.futures
 import queue
 import sys
 import threading
+import time
 from dataclasses import dataclass
 
 import grpc
@@ -54,8 +55,11 @@ class Client:
     def __init__(self, loop, user: str, endpoints: list[str], session: str, locate: bool):
         self.user = user
         self.events: list[dict] = []
-        self.session = example.Session(user, endpoints, session, locate=locate, on_event=self.events.append)
+        self.session = example.Session(user, endpoints, session, locate=locate, on_event=self._saw)
         self.future = asyncio.run_coroutine_threadsafe(self.session.run(), loop)
+
+    def _saw(self, event: dict) -> None:
+        self.events.append({**event, "at": time.monotonic()})
 
     def of(self, kind: str) -> list[dict]:
         return [event for event in list(self.events) if event["event"] == kind]
@@ -96,6 +100,18 @@ class Client:
             self.future.result(timeout=10)
         except (concurrent.futures.CancelledError, asyncio.CancelledError):
             pass
+
+    @property
+    def life(self) -> list[dict]:
+        """All that happened but messages, for an assertion to show."""
+        return [event for event in list(self.events) if event["event"] != "message"]
+
+    @property
+    def stayed(self) -> bool:
+        """One stream since the welcome, however many pods had to be asked before."""
+        kinds = [event["event"] for event in list(self.events)]
+        after = kinds[kinds.index("welcome") + 1 :] if "welcome" in kinds else []
+        return not {"welcome", "ended", "reconnect"} & set(after)
 
     @property
     def undisturbed(self) -> bool:

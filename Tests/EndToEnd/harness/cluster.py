@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import signal
 import urllib.error
 import urllib.request
@@ -55,7 +56,14 @@ class Pod(Server):
 
 
 class Cluster:
-    def __init__(self, folder: pathlib.Path, pods: int = 3, password: str = "", options: dict[str, str] | None = None):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        pods: int = 3,
+        password: str = "",
+        options: dict[str, str] | None = None,
+        settled: bool = True,
+    ):
         self.folder = folder
         self.options = options or {}
         self.children: list[Child] = []
@@ -67,8 +75,11 @@ class Cluster:
                 self.start_pod(f"pod-{number}", wait=False)
             for pod in self.pods.values():
                 pod.wait_ready()
-            self.sender = self.start_sender()
-            self.wait_members(pods)
+            if pods:
+                self.sender = self.start_sender()
+                self.wait_members(pods)
+            if settled:
+                self.wait_settled()
         except BaseException:
             print(self.logs())
             self.stop()
@@ -101,10 +112,10 @@ class Cluster:
         return Server(self._server(name, "sender", flags), port, admin).wait_ready()
 
     def _server(self, name: str, command: str, flags: dict[str, str]) -> Child:
+        registry = {"--redis": self.redis.url, "--cluster": CLUSTER}
         # A flag whose value is "" is a switch.
-        parts = [part for flag, value in {**LEASE, **flags}.items() for part in (flag, value) if part != ""]
-        registry = ["--redis", self.redis.url, "--cluster", CLUSTER]
-        child = Child(name, [program(), command, *registry, *parts], self.folder)
+        parts = [part for flag, value in {**registry, **LEASE, **flags}.items() for part in (flag, value) if part != ""]
+        child = Child(name, [program(), command, *parts], self.folder)
         self.children.append(child)
         return child
 
@@ -144,6 +155,13 @@ class Cluster:
     def wait_members(self, count: int) -> None:
         eventually(f"{count} active members", lambda: len(self.active()) == count)
 
+    def wait_settled(self) -> dict:
+        def settled() -> dict | None:
+            view = self.inspect()
+            return view if view["version"] == view["settledVersion"] else None
+
+        return eventually("the view is settled", settled)
+
     def owner(self, user: str) -> Pod:
         answer = run_json("ring", "owner", user, *self.registry)
         return self.pods[answer["owner"]["id"]]
@@ -163,6 +181,21 @@ class Cluster:
     def records(self, user: str) -> list[dict]:
         """The user's records in the registry."""
         return run_json("sessions", user, *self.registry)["sessions"]
+
+    def metric(self, server: Server, name: str) -> float:
+        """The sum over all its series."""
+        lines = [line for line in http(server.admin, "/metrics")[1].splitlines() if not line.startswith("#")]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+
+    def costs(self) -> dict[str, float]:
+        """What pushes have cost so far, by the Sender's counters and by Redis' own."""
+        found = re.search(r"cmdstat_hgetall:calls=(\d+)", self.redis.call("INFO", "commandstats"))
+        return {
+            "pushes": self.metric(self.sender, "pushring_pushes_total"),
+            "rpcs": self.metric(self.sender, "pushring_push_deliver_rpcs_total"),
+            "reads": self.metric(self.sender, "pushring_push_registry_reads_total"),
+            "hgetall": float(found.group(1)) if found else 0.0,
+        }
 
     def push(self, user: str, message: str, *more: str, sender: Server | None = None) -> dict:
         """The result; also when not all sessions (2), or none (3), got the message."""

@@ -10,8 +10,9 @@ from .waiting import eventually
 
 
 class Redis:
-    def __init__(self, folder: pathlib.Path, password: str = ""):
+    def __init__(self, folder: pathlib.Path, password: str = "", name: str = "redis"):
         self.folder = folder
+        self.name = name
         self.password = password
         self.port = free_port()
         self.child: Child | None = None
@@ -29,8 +30,15 @@ class Redis:
         ]
         if self.password:
             command += ["--requirepass", self.password]
-        self.child = Child("redis", command, self.folder)
+        self.child = Child(self.name, command, self.folder)
         eventually("redis-server answers", lambda: self.call("PING") == "PONG")
+
+    def replica(self, folder: pathlib.Path) -> "Redis":
+        """Another server that copies this one until it is told otherwise."""
+        made = Redis(folder, self.password, "redis-replica")
+        made.call("REPLICAOF", "127.0.0.1", str(self.port))
+        eventually("the replica follows", lambda: "master_link_status:up" in made.call("INFO", "replication"))
+        return made
 
     def restart_empty(self) -> None:
         """Another process at the same address, that knows nothing of what the first one held."""

@@ -92,7 +92,9 @@ public final class RedisClient: Sendable {
     let before = state.withLock { $0.server }
     let replies = await pipeline(commands)
     let after = state.withLock { $0.server }
-    return (replies, before.connections == after.connections ? after.runID : nil)
+    // What waited for the first connection was answered by it.
+    let wasOne = max(before.connections, 1) == after.connections
+    return (replies, wasOne ? after.runID : nil)
   }
 
   /// Commands that were given to the connection and are not answered; 0 without a connection.

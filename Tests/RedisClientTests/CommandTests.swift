@@ -129,4 +129,18 @@ import Testing
       #expect(try await next == .bulk(Array("new".utf8)))
     }
   }
+
+  @Test func repliesComeWithTheRunIDOfTheProcessThatGaveThem() async throws {
+    try await withServer { server, client in
+      let (replies, first) = await client.identifiedPipeline([["INFO", "server"]])
+      guard case .bulk(let text) = try replies[0].get() else { throw TestServerError("no text") }
+      #expect(String(decoding: text, as: UTF8.self).contains("run_id:\(try #require(first))"))
+      try await server.restart(empty: true)
+      let second = try await waitUntil("the client is connected again") {
+        let (replies, runID) = await client.identifiedPipeline([["PING"]])
+        return (try? replies[0].get()) == nil ? nil : runID
+      }
+      #expect(second != first)
+    }
+  }
 }

@@ -26,6 +26,40 @@ import Testing
     #expect(result.deliverRPCs == 1 && result.registryReads == 0)
   }
 
+  @Test func anOwnerThatVouchesForNothingSendsThePushToTheRegistry() throws {
+    var push = ring()
+    push.answer(owner, [], complete: true)
+    #expect(push.wants == ["read"])
+    push.handle(.recordsRead([]))
+    let result = try #require(push.result)
+    #expect(result.route == .directory && result.completeness == .complete && result.results.isEmpty)
+  }
+
+  @Test func anOwnerThatKnowsANewerViewSendsThePushToTheNewOwner() throws {
+    var push = ring()
+    let newer = try view([member(2), member(3)], version: 11)
+    push.answer(owner, [], stamps: WindowStamps(settled: window.settled.stamp, current: newer.stamp))
+    #expect(push.wants == ["refresh"])
+    push.handle(.viewRefreshed(Window(settled: newer, current: newer)))
+    let successor = try #require(newer.owner(ofUserHash: hash))
+    #expect(push.wants == ["deliver \(successor.podID) *"])
+    push.answer(
+      successor, [try outcome("desk")], complete: true,
+      stamps: WindowStamps(settled: newer.stamp, current: newer.stamp))
+    let result = try #require(push.result)
+    #expect(result.route == .ring && result.completeness == .complete)
+    #expect(result.deliverRPCs == 2 && result.registryReads == 0)
+  }
+
+  @Test func aNewerViewIsReadOnceOnly() throws {
+    var push = ring()
+    let newer = WindowStamps(settled: window.settled.stamp, current: ViewStamp(version: 99, digest: 1))
+    push.answer(owner, [], stamps: newer)
+    // The registry does not know it (yet), or does not answer.
+    push.handle(.viewRefreshed(nil))
+    #expect(push.wants == ["read"])
+  }
+
   @Test func withoutTheOwnersWordTheRegistryConfirms() throws {
     var push = ring()
     push.answer(owner, [try outcome("desk")])

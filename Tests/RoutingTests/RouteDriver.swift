@@ -13,13 +13,14 @@ struct RouteDriver {
 
   init(
     _ strategy: RoutingStrategy = .ring, grouping: Bool = true, target: RouteTarget = .allSessions, userHash: UInt64,
-    _ window: Window, scatterConcurrency: Int = 16
+    _ window: Window, scatterConcurrency: Int = 16, audits: AuditRequest? = nil
   ) {
     var limits = RouteLimits()
     limits.scatterConcurrency = scatterConcurrency
-    route = PushRoute(
-      RouteRequest(
-        strategy: strategy, groupsByPod: grouping, target: target, userHash: userHash, window: window, limits: limits))
+    var request = RouteRequest(
+      strategy: strategy, groupsByPod: grouping, target: target, userHash: userHash, window: window, limits: limits)
+    request.audits = audits
+    route = PushRoute(request)
     stamps = window.stamps
     note(route.start())
   }

@@ -1,6 +1,7 @@
 import Placement
 import RedisDirectory
 import Sender
+import Synchronization
 import TestServers
 import Testing
 import Wire
@@ -33,6 +34,31 @@ import Wire
       let result = try await cluster.sender.push(Push(user: user, text: "hello"))
       #expect(result.route == .ring && result.completeness == .complete)
       #expect(result.deliverRPCs == 1 && result.registryReads == 0)
+    }
+  }
+
+  @Test func aClaimThatIsComparedWithTheRegistryIsCounted() async throws {
+    let observer = AuditObserver()
+    try await withCluster({ $0.auditInterval = 1 }, observer: observer) { cluster in
+      let user = try cluster.user(ownedBy: 0)
+      try await cluster.open("desk", of: user, on: 0)
+      cluster.pods[0].change { $0.claimsComplete = true }
+      let result = try await cluster.sender.push(Push(user: user, text: "hello"))
+      #expect(result.route == .ring && result.registryReads == 1)
+      #expect(observer.missed == [0])
+    }
+  }
+
+  @Test func aRegistryThatLostItsDataIsNotTakenAtItsWord() async throws {
+    try await withCluster { cluster in
+      let user = try cluster.user(ownedBy: 0)
+      // Open, and known to the registry until a moment ago.
+      try await cluster.open("phone", of: user, on: 1)
+      try await cluster.redis.cli("FLUSHALL")
+      let result = try await cluster.sender.push(Push(user: user, text: "hello"))
+      #expect(result.outcomes == ["phone pod-1 delivered"])
+      #expect(result.route == .scatter && result.completeness == .unknown)
+      #expect(result.reason.contains("lost data"))
     }
   }
 
@@ -112,4 +138,15 @@ import Wire
       await newcomer.kill()
     }
   }
+}
+
+private final class AuditObserver: SenderObserver {
+  private let seen = Mutex<[Int]>([])
+  var missed: [Int] { seen.withLock { $0 } }
+  func audited(missedSessions: Int) { seen.withLock { $0.append(missedSessions) } }
+  func pushEnded(_ result: PushResult) {}
+  func pushRefused(_ code: PushError.Code) {}
+  func pushesInFlight(_ count: Int) {}
+  func batchSent(calls: Int) {}
+  func linksUp(_ up: Int, of all: Int) {}
 }

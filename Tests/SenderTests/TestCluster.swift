@@ -52,6 +52,7 @@ struct TestCluster {
 /// Runs `body` with a Sender that has its links to `pods` pods up.
 func withCluster(
   pods count: Int = 2, _ configure: (inout SenderConfiguration) -> Void = { _ in },
+  observer: any SenderObserver = SenderMetrics(),
   _ body: (TestCluster) async throws -> Void
 ) async throws {
   var configuration = SenderConfiguration()
@@ -69,7 +70,8 @@ func withCluster(
   let directory = RedisDirectory(client: client, cluster: try ClusterName("test"), settings: settings, logger: logger)
   let follower = ViewFollower(
     directory: directory, configuration: address, pollInterval: .milliseconds(100), logger: logger)
-  let sender = Sender(configuration: configuration, directory: directory, follower: follower, logger: logger)
+  let sender = Sender(
+    configuration: configuration, directory: directory, follower: follower, observer: observer, logger: logger)
   let pods = (0..<count).map { FakePod(podID: "pod-\($0)") }
   let running = Task {
     await withDiscardingTaskGroup { group in

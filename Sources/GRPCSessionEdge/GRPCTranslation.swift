@@ -61,6 +61,9 @@ func transportConfiguration(
   _ edge: EdgeConfiguration, _ connections: Connections
 ) -> HTTP2ServerTransport.Posix.Config {
   .defaults { config in
+    // Without a figure the library enforces 100, and tells nobody: the 101st call ends the connection with all the others.
+    // A proxy in front may bring all its sessions on one connection.
+    config.http2.maxConcurrentStreams = 1_000_000
     // Above this the library resets the stream without a status; between this and ours, the edge gives one.
     config.rpc.maxRequestPayloadSize = max(edge.maximumReceivedMessageBytes * 4, 1 << 20)
     config.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.accepted($0) }

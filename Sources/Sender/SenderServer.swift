@@ -27,6 +27,8 @@ public final class SenderServer: Service {
       config: .defaults { config in
         config.rpc.maxRequestPayloadSize = Self.maximumRequestBytes
         config.http2.targetWindowSize = 1024 * 1024
+        // Without a figure the library enforces 100, and tells nobody: the 101st call ends the connection with all the others.
+        config.http2.maxConcurrentStreams = sender.configuration.maximumInFlight
         config.connection.keepalive.time = .seconds(30)
         config.connection.keepalive.timeout = .seconds(10)
         config.connection.keepalive.clientBehavior.allowWithoutCalls = true

@@ -45,6 +45,8 @@ final class PeerServer: Sendable {
       config: .defaults { config in
         config.rpc.maxRequestPayloadSize = Self.maximumBatchBytes
         config.http2.targetWindowSize = 1024 * 1024
+        // Without a figure the library enforces 100, and tells nobody: the 101st call ends the connection with all the others.
+        config.http2.maxConcurrentStreams = 10_000
         config.connection.keepalive.time = .seconds(10)
         config.connection.keepalive.timeout = .seconds(5)
         config.connection.keepalive.clientBehavior.allowWithoutCalls = true

@@ -41,6 +41,18 @@ def test_a_stream_of_pushes_answers_each_by_its_correlation(cluster, clients, pu
     assert sorted(map(int, client.payloads)) == list(range(100))
 
 
+def test_hundreds_of_pushes_in_flight_on_one_connection(cluster, clients, pushes, user):
+    client = clients.open(user, cluster.endpoints)
+    under_way = [
+        pushes.Push.future(push_pb2.PushRequest(user_id=user, payload=str(number).encode()), timeout=30)
+        for number in range(500)
+    ]
+    for one in under_way:
+        assert one.result().results[0].outcome == message_pb2.OUTCOME_DELIVERED
+    client.wait_payload("499")
+    assert sorted(map(int, client.payloads)) == list(range(500))
+
+
 def test_a_bad_push_in_a_stream_is_refused_alone(cluster, clients, pushes, user):
     client = clients.open(user, cluster.endpoints)
     requests = [

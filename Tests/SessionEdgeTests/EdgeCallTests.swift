@@ -21,6 +21,18 @@ import Testing
     }
   }
 
+  @Test func aConnectionBearsManyCallsAtOnce() async throws {
+    try await withEdge { address, _, _ in
+      let client = try TestClient(address)
+      let calls = (0..<300).map { _ in client.call("test.Echo/Echo") }
+      for (number, call) in calls.enumerated() { call.send(bytes("\(number)")) }
+      for (number, call) in calls.enumerated() { #expect(try await call.next() == bytes("\(number)")) }
+      for call in calls { call.finish() }
+      for call in calls { #expect(try await call.status().isOK) }
+      await client.close()
+    }
+  }
+
   @Test func anErrorStatusArrivesAfterWhatWasQueued() async throws {
     try await withEdge { address, application, _ in
       let client = try TestClient(address)

@@ -64,11 +64,9 @@ public struct MemberPlacement: Sendable {
   }
 
   /// Every member that a session here may have to be reported to.
-  public var knownMembers: [Member] {
-    ([window.current, window.settled] + (carried?.views ?? [])).reduce(into: []) { members, view in
-      for member in view.members where !members.contains(where: { $0.incarnation == member.incarnation }) {
-        members.append(member)
-      }
+  public var knownIncarnations: Set<Incarnation> {
+    ([window.current, window.settled] + (carried?.views ?? [])).reduce(into: []) { known, view in
+      known.formUnion(view.members.lazy.map(\.incarnation))
     }
   }
 
@@ -136,7 +134,8 @@ extension MemberPlacement {
   private mutating func advance(to new: Window) {
     let current = new.current.stamp
     // A registry that lost its data counts from below, until somebody resumes who knows how far the views had got.
-    guard current.version >= window.current.stamp.version, new.stamps != window.stamps else { return }
+    guard current.version >= window.current.stamp.version, new.stamps != window.stamps, !new.isOlder(than: window)
+    else { return }
     // It forgot what had settled; whoever has not resumed yet may still claim by that.
     if new.settled.stamp.version < window.settled.stamp.version { carry(until: .seconds(Int64.max / 2)) }
     let isOtherView = current != window.current.stamp

@@ -58,8 +58,15 @@ public struct View: Hashable, Sendable {
     ring.successors(of: hash, count: count).compactMap { activeByPodID[$0.id] }
   }
 
+  /// By halving: looked up for each user when a view changes.
   public func member(_ incarnation: Incarnation) -> Member? {
-    members.first { $0.incarnation == incarnation }
+    var low = 0
+    var high = members.count
+    while low < high {
+      let middle = (low + high) / 2
+      if members[middle].incarnation < incarnation { low = middle + 1 } else { high = middle }
+    }
+    return low < members.count && members[low].incarnation == incarnation ? members[low] : nil
   }
 }
 

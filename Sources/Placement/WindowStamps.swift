@@ -14,5 +14,11 @@ public struct WindowStamps: Hashable, Sendable {
 }
 
 extension Window {
+  /// Of two windows with one current view the one that has settled less is the older: it was read before, and arrived
+  /// late.
+  public func isOlder(than other: Window) -> Bool {
+    current.stamp == other.current.stamp && settled.stamp.version < other.settled.stamp.version
+  }
+
   public var stamps: WindowStamps { WindowStamps(settled: settled.stamp, current: current.stamp) }
 }

@@ -34,6 +34,7 @@ struct FollowedWindow {
   /// Nil: the registry knows no view (it is new, or was emptied). What is known stays: pods resume with it.
   mutating func readEnded(_ read: Window?, _ mark: ReadMark) -> Directive {
     guard let read, read != window else { return .nothing }
+    if let window, read.isOlder(than: window) { return .nothing }
     if let window, mark.announcements != announcements, read.current.stamp.version < window.current.stamp.version {
       // Overtaken by an announcement, or emptied meanwhile: only another read can tell.
       return .read

@@ -33,6 +33,9 @@ final class MembershipKeeper: Sendable {
     /// Records to be written again.
     var toRestore: [SessionRecord] = []
     var isFailing = false
+    /// A resume was asked for, and its answer has not come: the registry may count this pod as a member again, while the
+    /// pod has not done what a resume asks of it.
+    var isResuming = false
   }
 
   private init(
@@ -95,7 +98,18 @@ final class MembershipKeeper: Sendable {
         "incarnation": "\(membership.incarnation)", "view": "\(membership.window.current.stamp)",
         "lease.seconds": "\(membership.lease.inSeconds)",
       ])
+    await writeOffEarlierProcesses(membership.window)
     await acknowledge()
+  }
+
+  /// The same pod at the same address was another process before: it can't listen there any more, which it did until its
+  /// streams were closed, so it is gone.
+  private func writeOffEarlierProcesses(_ window: Window) async {
+    let earlier = window.current.members.filter {
+      $0.podID == description.podID && $0.description.peerEndpoint == description.peerEndpoint
+        && $0.incarnation < incarnation
+    }
+    for member in earlier { try? await directory.gone(member.incarnation) }
   }
 
   // MARK: Keeping
@@ -123,6 +137,10 @@ final class MembershipKeeper: Sendable {
   private func renew() async {
     let before = ContinuousClock.now
     do {
+      if state.withLock({ $0.isResuming }) {
+        try await resume()
+        return endStreamsAfterGrace()
+      }
       switch try await directory.renew(incarnation, load: hub.load) {
       case .renewed(let lease, let current, let takeovers):
         renewed(lease, before)
@@ -193,8 +211,10 @@ final class MembershipKeeper: Sendable {
       "The registry does not know this pod: its lease ended, or Redis lost its data; resuming",
       metadata: ["incarnation": "\(incarnation)", "floor": "\(floor.stamp)"])
     let before = ContinuousClock.now
+    state.withLock { $0.isResuming = true }
     do {
       let membership = try await directory.resume(incarnation, description, floor: floor)
+      state.withLock { $0.isResuming = false }
       observer.resumed()
       state.withLock { $0.toRestore = hub.records }
       hub.resumed(membership, asked: before)
@@ -211,6 +231,7 @@ final class MembershipKeeper: Sendable {
   private func joinAnew() async throws(DirectoryError) {
     logger.warning("The registry has written this pod off: it ends its streams and joins as a new incarnation")
     hub.membershipEnded()
+    state.withLock { $0.isResuming = false }
     hub.endAll(
       StreamEnd(.membershipLost, "this pod was cut off from the registry for longer than its grace; connect again"))
     let before = ContinuousClock.now
@@ -242,7 +263,7 @@ final class MembershipKeeper: Sendable {
   /// R2: when the placement says so. Not before all records are written again after a loss of data: a view that settled
   /// since then is how everybody knows that the registry knows of every session again.
   private func acknowledge() async {
-    while state.withLock({ $0.toRestore.isEmpty }),
+    while state.withLock({ $0.toRestore.isEmpty && !$0.isResuming }),
       let (incarnation, view) = hub.readPlacement({ placement in
         placement.viewToAcknowledge.map { (placement.incarnation, $0) }
       }) ?? nil
@@ -286,6 +307,9 @@ final class MembershipKeeper: Sendable {
 
   /// To be called when `run` has returned: a renewal after it would make the pod a member again.
   func leave() async {
+    let incarnation = incarnation
+    // Once it has left, the others may settle without it: it claims nothing from before it says so.
+    hub.membershipEnded()
     do {
       try await directory.leave(incarnation)
     } catch {

@@ -21,6 +21,7 @@ final class Registrar: Sendable {
   private static let maximumCleanUps = 200_000
   private static let batch = 256
   private static let retryInterval = Duration.milliseconds(500)
+  private static let lateCommandLimit = Duration.seconds(5)
 
   private struct State {
     var cleanUps: [CleanUp] = []
@@ -33,6 +34,7 @@ final class Registrar: Sendable {
     case unregister(SessionRecord)
     case restore(SessionRecord)
     case verify(SessionKey)
+    case verifyFinally(SessionKey)
   }
 
   init(
@@ -76,7 +78,11 @@ final class Registrar: Sendable {
       logger.debug(
         "A session was not registered", metadata: ["user.id": "\(hello.key.user)", "error": "\(error.message)"])
       if error.code == .unavailable, hub.isOutageConfirmed {
-        hub.registered(stream, provisional(hello, incarnation), after: start.duration(to: .now))
+        let record = provisional(hello, incarnation)
+        hub.registered(stream, record, after: start.duration(to: .now))
+        later(.restore(record))
+        // The call that failed may run all the same, now or later.
+        later(.verify(hello.key))
       } else {
         hub.registrationFailed(stream, hello, error)
       }
@@ -149,6 +155,9 @@ final class Registrar: Sendable {
         try await restore(record)
       case .verify(let key):
         try await takeAwayUnbacked(key)
+        verifyAgain(key)
+      case .verifyFinally(let key):
+        try await takeAwayUnbacked(key)
       }
       return true
     } catch {
@@ -159,18 +168,29 @@ final class Registrar: Sendable {
     }
   }
 
+  /// A command that was given up may sit in a server's socket while another connection is already served.
+  private func verifyAgain(_ key: SessionKey) {
+    // Unstructured, and over in a moment.
+    Task {
+      try? await Task.sleep(for: Self.lateCommandLimit)
+      later(.verifyFinally(key))
+    }
+  }
+
   private func restore(_ record: SessionRecord) async throws(DirectoryError) {
-    guard hub.holds(record) else { return }
+    guard hub.holds(record.key) else { return }
     for later in try await directory.restore([record]) {
       hub.takenOver(later.key, newEpoch: Epoch(rawValue: later.epoch.rawValue + 1))
     }
     if !hub.holds(record) { _ = try await directory.unregister(record) }
   }
 
-  /// After a registration whose outcome is unknown.
+  /// After a registration whose outcome is unknown: the record goes if no stream stands behind it. It may also have been
+  /// written over that of a later stream, which then takes its epoch: the record is what Senders go by.
   private func takeAwayUnbacked(_ key: SessionKey) async throws(DirectoryError) {
     let records = try await directory.records(of: key.user)
-    for record in records where record.key == key && record.incarnation == hub.incarnation && !hub.holds(key) {
+    for record in records where record.key == key && record.incarnation == hub.incarnation {
+      if hub.adopt(record) || hub.holds(key) { continue }
       _ = try await directory.unregister(record)
     }
   }

@@ -277,6 +277,9 @@ final class SessionHub: Sendable {
 
   func holds(_ record: SessionRecord) -> Bool { state.withLock { $0.table.holds(record) } }
 
+  /// Whether the session's live stream has, or has taken, the epoch of its record.
+  func adopt(_ record: SessionRecord) -> Bool { state.withLock { $0.table.adopt(record) } }
+
   var incarnation: Incarnation? { state.withLock { $0.placement?.incarnation } }
 
   var records: [SessionRecord] { state.withLock { $0.table.records() } }

@@ -26,8 +26,12 @@ final class StrayReporter: Sendable {
   /// Until the task is cancelled.
   func run() async {
     await withDiscardingTaskGroup { group in
+      var seen: WindowStamps?
       for await _ in hub.reportWork.stream {
-        calls.keep(hub.readPlacement { Set($0.knownMembers.map(\.incarnation)) } ?? [])
+        if let stamps = hub.readPlacement({ $0.window.stamps }), stamps != seen {
+          seen = stamps
+          calls.keep(hub.readPlacement { $0.knownIncarnations } ?? [])
+        }
         for owner in hub.readPlacement({ $0.ownersToTell }) ?? [] where begin(owner) {
           group.addTask {
             await self.tell(owner)

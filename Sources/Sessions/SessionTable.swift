@@ -177,6 +177,17 @@ public struct SessionTable: Sendable {
     return true
   }
 
+  /// The registry has a later record of this session on this very pod, which no stream was welcomed by: a registration
+  /// that was given up, and ran late. The live stream takes its epoch, as that is the one Senders ask for.
+  /// - Returns: whether a live stream has the record's epoch now.
+  public mutating func adopt(_ record: SessionRecord) -> Bool {
+    guard let stream = liveStream(of: record.key), case .live(let hello, let live) = streams[stream]?.state,
+      live.incarnation == record.incarnation, live.epoch <= record.epoch
+    else { return false }
+    streams[stream]?.state = .live(hello, record)
+    return true
+  }
+
   // MARK: The end
 
   /// The stream is closed, or the shell ends it. Forgets it.

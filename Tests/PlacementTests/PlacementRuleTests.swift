@@ -195,6 +195,12 @@ import Testing
     #expect(one.isPastGrace(.seconds(2), now: .seconds(10)))
   }
 
+  @Test func aWindowThatHasSettledLessIsTheOlderOne() {
+    var one = member(1, window(current))
+    #expect(one.windowChanged(window(settled, current)) == .nothing)
+    #expect(one.window.settled.stamp == current.stamp)
+  }
+
   @Test func aRegistryThatCountsFromBelowIsNotFollowed() {
     var one = member(1, window(current))
     #expect(one.windowChanged(window(view(1, active: [2]))) == .nothing)

@@ -53,15 +53,6 @@ import Testing
     }
   }
 
-  @Test func aPodStartedAgainAtItsAddressProvesItsEarlierProcessGone() async throws {
-    try await withRegistry { registry in
-      let first = try await registry.directory.join(pod(1)).incarnation
-      let second = try await registry.directory.join(pod(1))
-      #expect(second.window.current.members.map(\.incarnation) == [second.incarnation])
-      #expect(second.window.current.standing(of: first) == .void)
-    }
-  }
-
   @Test func theGraceOfAMemberThatIsProvenGoneEndsAtOnce() async throws {
     try await withRegistry { registry in
       let dead = try await registry.directory.join(pod(1)).incarnation

@@ -127,4 +127,15 @@ import Testing
     #expect(fixture.table.holds(try record(session: "phone", epoch: 1)))
     #expect(!fixture.table.holds(try record(session: "phone", epoch: 2)))
   }
+
+  @Test func aLiveStreamTakesTheEpochOfARegistrationThatRanLate() throws {
+    var fixture = Fixture()
+    try fixture.live(1, epoch: 5)
+    #expect(fixture.table.adopt(try record(epoch: 6)))
+    #expect(try fixture.deliver(to: [("phone", 6)]).map(\.outcome) == [.delivered])
+    // Earlier ones, and those of nobody, change nothing.
+    #expect(!fixture.table.adopt(try record(epoch: 4)))
+    #expect(!fixture.table.adopt(try record(session: "desk", epoch: 9)))
+    #expect(fixture.table.holds(try record(epoch: 6)))
+  }
 }

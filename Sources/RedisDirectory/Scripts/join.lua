@@ -8,9 +8,6 @@
 -- An empty registry is a new one, or one that lost everything: nothing in it tells. So its first members admit nobody
 -- for one lease, in which claims of members that it forgot end, and nothing settles for a while, in which they resume.
 --
--- The same pod id at the same peer address is the same pod, started again: the process before can't listen there any
--- more, which it did until its streams were closed, so it is proven gone.
---
 -- The incarnation is the larger of the counter + 1 and the server's microseconds, so that it is not given twice even
 -- when the counter was lost. The first to join decides the settings, and so does one who finds no member at all.
 
@@ -27,13 +24,6 @@ end
 if not exists then
   begin()
   hold_back()
-end
-local place = '^([^\t]*)\t[^\t]*\t([^\t]*)\t'
-local pod, peer = string.match(ARGV[3], place)
-local others = redis.call('HGETALL', MEMBERS)
-for index = 1, #others, 2 do
-  local other_pod, other_peer = string.match(others[index + 1], place)
-  if other_pod == pod and other_peer == peer then depart(others[index]) end
 end
 newest = math.max(newest + 1, now)
 redis.call('HSET', META, 'incarnation', integer(newest))

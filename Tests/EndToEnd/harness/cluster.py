@@ -105,6 +105,16 @@ class Cluster:
             pod.wait_ready()
         return pod
 
+    def restart(self, pod: Pod) -> Pod:
+        """A killed pod, started again as it was: the same name at the same addresses."""
+        pod.child.exit_code()
+        child = Child(pod.child.name, pod.child.command, self.folder)
+        self.children.append(child)
+        again = Pod(child, pod.port, pod.admin, pod.id, pod.peer)
+        self.pods[pod.id] = again
+        again.wait_ready()
+        return again
+
     def start_sender(self, name: str = "sender", port: int = 0, **options: str) -> Server:
         port, admin = port or free_port(), free_port()
         flags = {"--listen": f"127.0.0.1:{port}", "--admin-listen": f"127.0.0.1:{admin}"}

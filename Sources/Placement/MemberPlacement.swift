@@ -341,9 +341,13 @@ extension MemberPlacement {
     }
   }
 
-  /// R5, and the other half of R1: another member tells of its strays.
+  /// R5, and the other half of R1: another member tells of its strays. One that the current view knows of no more is not
+  /// heard, as nobody would forget for it: the receipt is of no series. If it has only just come back, we will know soon.
   public mutating func record(_ report: StrayReport) -> StrayReceipt {
-    ledger.record(report)
+    guard window.current.standing(of: report.reporter) != .void else {
+      return StrayReceipt(series: 0, recordedThrough: 0)
+    }
+    return ledger.record(report)
   }
 
   /// How many users have strays that this member was told of.

@@ -87,6 +87,24 @@ extension RedisDirectory {
     return UserRecords(records: records, areAll: runID == String(decoding: known, as: UTF8.self))
   }
 
+  /// Some of the sessions that an incarnation may have records of, by its index: a hint. Begin with cursor 0, and go on
+  /// with the one given until it is 0 again; a session may come twice.
+  public func indexedSessions(of incarnation: Incarnation, cursor: UInt64) async throws(DirectoryError)
+    -> (sessions: [SessionKey], next: UInt64)
+  {
+    let value: RedisValue
+    do {
+      value = try await client.send(
+        ["SSCAN", RedisArgument(keys.index(of: incarnation)), RedisArgument(cursor), "COUNT", "500"])
+    } catch {
+      throw failed("read the index of a pod", error)
+    }
+    var reply = try Reply(value, script: "SSCAN", key: keys.index(of: incarnation))
+    let next = try reply.number()
+    let entries = try reply.texts()
+    return (entries.compactMap(IndexEntry.decode), next)
+  }
+
   /// How many records one pipeline restores or sweeps.
   static let batch = 256
 

@@ -32,6 +32,16 @@ struct Reply {
     }
   }
 
+  /// An array of texts.
+  mutating func texts() throws(DirectoryError) -> [String] {
+    guard case .array(let items) = elements.popFirst() else { throw unexpected("an array was expected") }
+    var inner = self
+    inner.elements = items[...]
+    var texts: [String] = []
+    while !inner.isAtEnd { texts.append(try inner.text()) }
+    return texts
+  }
+
   mutating func number() throws(DirectoryError) -> UInt64 {
     let text = try text()
     guard let number = UInt64(text) else { throw unexpected("\"\(text.prefix(40))\" where a number was expected") }

@@ -97,6 +97,10 @@ extension PushRoute {
   mutating func recordsFailed(_ reason: String) -> [RouteDirective] {
     if phase == .auditing { return finish() }
     guard phase == .reading else { return [] }
+    return scatterInstead(reason)
+  }
+
+  mutating func scatterInstead(_ reason: String) -> [RouteDirective] {
     phase = .scattering
     route = .scatter
     doubts.append(reason)

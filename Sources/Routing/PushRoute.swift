@@ -100,7 +100,10 @@ public struct PushRoute: Sendable {
     case .directory:
       return readRecords()
     case .ring:
-      guard let owner = window.current.owner(ofUserHash: request.userHash) else { return readRecords() }
+      guard let owner = window.current.owner(ofUserHash: request.userHash) else {
+        // Members without a lease may have admitted sessions that are not registered yet, and no owner to name them.
+        return window.current.members.isEmpty ? readRecords() : scatterInstead("no pod holds a lease")
+      }
       return askFirst(owner)
     case .modulo:
       guard let member = window.current.memberByModulo(ofUserHash: request.userHash) else {

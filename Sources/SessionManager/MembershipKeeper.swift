@@ -33,6 +33,8 @@ final class MembershipKeeper: Sendable {
     /// Records to be written again.
     var toRestore: [SessionRecord] = []
     var isFailing = false
+    /// After a resume, until the index was looked through.
+    var mayHaveGhosts = false
     /// A resume was asked for, and its answer has not come: the registry may count this pod as a member again, while the
     /// pod has not done what a resume asks of it.
     var isResuming = false
@@ -216,7 +218,10 @@ final class MembershipKeeper: Sendable {
       let membership = try await directory.resume(incarnation, description, floor: floor)
       state.withLock { $0.isResuming = false }
       observer.resumed()
-      state.withLock { $0.toRestore = hub.records }
+      state.withLock {
+        $0.toRestore = hub.writtenRecords
+        $0.mayHaveGhosts = true
+      }
       hub.resumed(membership, asked: before)
       await admitted(membership)
     } catch  where error.code == .departed {
@@ -245,17 +250,30 @@ final class MembershipKeeper: Sendable {
   private func restore() async throws(DirectoryError) {
     while case let batch = state.withLock({ Array($0.toRestore.suffix(Self.restoreBatch)) }), !batch.isEmpty {
       // Those that ended since are not written.
-      let records = batch.filter(hub.holds)
+      let records = batch.filter(hub.backs)
       let superseded = try await directory.restore(records)
       state.withLock { $0.toRestore.removeLast(batch.count) }
       for record in superseded {
         hub.takenOver(record.key, newEpoch: Epoch(rawValue: record.epoch.rawValue + 1))
       }
       // Those that ended while they were written.
-      for record in records where !hub.holds(record) { hub.work.continuation.yield(.unregister(record)) }
+      for record in records where !hub.backs(record) { hub.work.continuation.yield(.unregister(record)) }
       observer.restored(records.count - superseded.count, superseded: superseded.count)
     }
+    if state.withLock({ $0.mayHaveGhosts }) { try await takeAwayGhosts() }
     await acknowledge()
+  }
+
+  /// A registry that is older than it was may have records again of sessions that have ended or gone elsewhere.
+  private func takeAwayGhosts() async throws(DirectoryError) {
+    let incarnation = incarnation
+    var cursor: UInt64 = 0
+    repeat {
+      let page = try await directory.indexedSessions(of: incarnation, cursor: cursor)
+      for key in page.sessions where !hub.holds(key) { hub.work.continuation.yield(.verify(key)) }
+      cursor = page.next
+    } while cursor != 0
+    state.withLock { $0.mayHaveGhosts = false }
   }
 
   // MARK: Views, takeovers, sweeping

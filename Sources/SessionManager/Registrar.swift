@@ -70,10 +70,13 @@ final class Registrar: Sendable {
   private func register(_ stream: StreamID, _ hello: Hello) async {
     guard let incarnation = hub.incarnation else { return hub.registrationGivenUp(stream, hello, .leaseEnded) }
     let start = ContinuousClock.now
+    let resumes = hub.resumes
     do {
       let registration = try await directory.register(
         hello.key, podID: hub.podID, incarnation: incarnation, lastEpoch: hello.lastEpoch)
       hub.registered(stream, registration.record, after: start.duration(to: .now))
+      // Written before the registry lost its data, answered after all was written again.
+      if hub.resumes != resumes { later(.restore(registration.record)) }
     } catch {
       logger.debug(
         "A session was not registered", metadata: ["user.id": "\(hello.key.user)", "error": "\(error.message)"])
@@ -150,6 +153,10 @@ final class Registrar: Sendable {
     do {
       switch cleanUp {
       case .unregister(let record):
+        // Registrations may run in another order than their streams came: then this record has replaced that of a live
+        // stream, which takes its epoch, or of one that is on its way, which is waited for.
+        if hub.adopt(record) { return true }
+        if hub.isRegistering(record.key) { return false }
         _ = try await directory.unregister(record)
       case .restore(let record):
         try await restore(record)
@@ -178,11 +185,11 @@ final class Registrar: Sendable {
   }
 
   private func restore(_ record: SessionRecord) async throws(DirectoryError) {
-    guard hub.holds(record.key) else { return }
+    guard hub.backs(record) else { return }
     for later in try await directory.restore([record]) {
       hub.takenOver(later.key, newEpoch: Epoch(rawValue: later.epoch.rawValue + 1))
     }
-    if !hub.holds(record) { _ = try await directory.unregister(record) }
+    if !hub.backs(record), !hub.adopt(record) { _ = try await directory.unregister(record) }
   }
 
   /// After a registration whose outcome is unknown: the record goes if no stream stands behind it. It may also have been

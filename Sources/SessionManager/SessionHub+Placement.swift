@@ -52,7 +52,7 @@ extension SessionHub.State {
 
   private mutating func giveUp(_ stream: StreamID, _ pending: PendingAdmission, _ end: StreamEnd) -> SettledAdmission {
     _ = table.registrationFailed(stream)
-    var settled = SettledAdmission(pending: pending, fate: .unbacked)
+    var settled = SettledAdmission(pending: pending, fate: fate(ofRecordWithoutStream: pending.record))
     if let call = drop(stream) { settled.ended.append((call, stream, end)) }
     return settled
   }
@@ -71,8 +71,23 @@ extension SessionHub.State {
       if let call = drop(stream) { settled.ended.append((call, stream, .takenOver)) }
       return settled
     case .gone:
-      return SettledAdmission(pending: pending, fate: .unbacked)
+      return SettledAdmission(pending: pending, fate: fate(ofRecordWithoutStream: pending.record))
     }
+  }
+
+  /// Registrations may run in another order than their streams came: then the record of one that is gone has replaced that
+  /// of a live one, which takes its epoch.
+  private mutating func fate(ofRecordWithoutStream record: SessionRecord) -> SettledAdmission.Fate {
+    table.adopt(record) ? .replaced : .unbacked
+  }
+
+  /// The stream is gone. Returns the record to take away.
+  mutating func close(_ stream: StreamID) -> SessionRecord? {
+    let pending = admissions[stream]?.record
+    drop(stream)
+    let record = table.streamClosed(stream)
+    if let pending, case .unbacked = fate(ofRecordWithoutStream: pending) { return pending }
+    return record
   }
 }
 
@@ -130,6 +145,7 @@ extension SessionHub {
 
   func resumed(_ membership: Membership, asked: ContinuousClock.Instant) {
     let claimsEnd = now + membership.lease
+    state.withLock { $0.resumes += 1 }
     changePlacement {
       $0.resumed(membership.window, leaseEnds: leaseEnd(membership.lease, asked), claimsEnd: claimsEnd)
     }

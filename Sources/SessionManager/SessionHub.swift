@@ -56,6 +56,7 @@ final class SessionHub: Sendable {
     var admissions: [StreamID: PendingAdmission] = [:]
     var registrations = 0
     var isDraining = false
+    var resumes = 0
     /// Whether the last renewal succeeded.
     var reachesRegistry = false
 
@@ -226,13 +227,8 @@ final class SessionHub: Sendable {
   }
 
   private func forget(_ stream: StreamID) {
-    let (record, pending) = state.withLock { state in
-      let pending = state.admissions[stream]?.record
-      state.drop(stream)
-      return (state.table.streamClosed(stream), pending)
-    }
+    if let record = state.withLock({ $0.close(stream) }) { later(.unregister(record)) }
     reportWork.continuation.yield()
-    if let record = record ?? pending { later(.unregister(record)) }
   }
 
   // MARK: Registration
@@ -275,14 +271,30 @@ final class SessionHub: Sendable {
   /// Whether a record of ours has a stream behind it, or one on its way.
   func holds(_ key: SessionKey) -> Bool { state.withLock { $0.table.holds(key) } }
 
-  func holds(_ record: SessionRecord) -> Bool { state.withLock { $0.table.holds(record) } }
+  /// Whether a stream stands behind exactly this record: live, or waiting for its welcome.
+  func backs(_ record: SessionRecord) -> Bool {
+    state.withLock { state in
+      state.table.holds(record) || state.admissions.values.contains { $0.record == record }
+    }
+  }
+
+  func isRegistering(_ key: SessionKey) -> Bool { state.withLock { $0.table.isRegistering(key) } }
 
   /// Whether the session's live stream has, or has taken, the epoch of its record.
   func adopt(_ record: SessionRecord) -> Bool { state.withLock { $0.table.adopt(record) } }
 
   var incarnation: Incarnation? { state.withLock { $0.placement?.incarnation } }
 
+  /// Of live sessions.
   var records: [SessionRecord] { state.withLock { $0.table.records() } }
+
+  /// What a registry that lost its data has to be told again: also of sessions that wait for their welcome.
+  var writtenRecords: [SessionRecord] {
+    state.withLock { state in state.table.records() + state.admissions.values.map(\.record) }
+  }
+
+  /// How often the pod has resumed: what was registered before may be lost.
+  var resumes: Int { state.withLock { $0.resumes } }
 
   // MARK: Takeovers
 

@@ -28,6 +28,9 @@ extension SessionTable {
   /// Whether a stream of this session is live or on its way to be: then its record is not to be cleaned up.
   public func holds(_ key: SessionKey) -> Bool { liveStream(of: key) != nil || registering[key] != nil }
 
+  /// Whether a stream of this session waits for its registration or its welcome.
+  public func isRegistering(_ key: SessionKey) -> Bool { registering[key] != nil }
+
   /// Whether exactly this record has a live stream.
   public func holds(_ record: SessionRecord) -> Bool {
     guard let stream = liveStream(of: record.key) else { return false }

@@ -266,6 +266,16 @@ import Testing
     #expect(members[2].strayCount == 0)
   }
 
+  @Test func whoIsGoneIsNotHeardAnyMore() {
+    var members = TestMembers([1, 2], window(settled))
+    let ann = user(ownedBy: [2], in: [settled])
+    members[1].sessionArriving(userHash: ann)
+    #expect(members[2].windowChanged(window(settled, view(3, active: [2]))) == .changed)
+    let report = members[1].nextReport(to: incarnation(2))
+    #expect(report.map { members[2].record($0) } == StrayReceipt(series: 0, recordedThrough: 0))
+    #expect(members[2].strayCount == 0)
+  }
+
   @Test func anOwnerOfNeitherViewIsToldToForget() {
     let ann = user(ownedBy: [2, 3], in: [settled, current])
     var members = TestMembers([1, 2, 3], window(settled))

@@ -99,4 +99,10 @@ import Testing
     let push = RouteDriver(.modulo, userHash: 6, Window(settled: view, current: view))
     #expect(push.result?.deliverRPCs == 0 && push.result?.completeness == .unknown)
   }
+
+  @Test func whereNoPodHoldsALeaseAllAreAskedAtOnce() throws {
+    let lapsed = try view([member(1, .grace), member(2, .grace)])
+    let push = RouteDriver(userHash: 7, Window(settled: lapsed, current: lapsed))
+    #expect(push.wants == ["deliver pod-1 *", "deliver pod-2 *"])
+  }
 }

@@ -6,6 +6,7 @@
 /// The writer's `write` suspends while the client gives no window, and that is when `bytesWritten` stops: at most about
 /// 64 KiB were then written above the client's window.
 internal import GRPCCore
+internal import GRPCServing
 internal import SessionEdge
 internal import Synchronization
 
@@ -14,7 +15,7 @@ final class GRPCEdgeCall: EdgeCall {
   let peer: String
   private let hasDeadline: Bool
   private let maximumMessageBytes: Int
-  private let connections: Connections
+  private let connections: ServerChannels
   private let state = Mutex(State())
   private let turn = Mutex<(any EdgeCallHandler)?>(nil)
   private let wake = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -34,7 +35,7 @@ final class GRPCEdgeCall: EdgeCall {
     case abort(EdgeCloseReason)
   }
 
-  init(id: UInt64, peer: String, hasDeadline: Bool, maximumMessageBytes: Int, connections: Connections) {
+  init(id: UInt64, peer: String, hasDeadline: Bool, maximumMessageBytes: Int, connections: ServerChannels) {
     self.id = id
     self.peer = peer
     self.hasDeadline = hasDeadline

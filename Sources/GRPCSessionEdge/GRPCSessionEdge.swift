@@ -6,8 +6,9 @@
 ///
 /// Three properties of the library shape this file:
 /// - Graceful shutdown waits for the calls without bound, and cancels their handles at once. So the edge keeps its
-///   own list of calls, ignores those cancellations, and cancels the serving task when the deadline has passed.
-/// - Connections of dead peers, and those with calls left at the end, are closed here (`Connections`).
+///   own list of calls, ignores those cancellations, and cuts what is left when the deadline has passed
+///   (`ServerChannels`).
+/// - A peer that falls silent keeps its connection. So it is closed here (`SilenceHandler`).
 /// - A handler that waits for something else than the stream is not woken when the client goes. So each call has a
 ///   reader that always waits for the stream (`GRPCEdgeCall`).
 /// - A message above the transport's limit resets the stream without a status. So the transport's limit lies well
@@ -17,6 +18,7 @@
 /// neither reads nor half-closes, stays until its connection goes.
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import GRPCServing
 public import Logging
 public import SessionEdge
 internal import Synchronization
@@ -26,7 +28,7 @@ public final class GRPCSessionEdge: SessionEdge {
   private let logger: Logger
   private let bound = OneShot<String>()
   private let drained = OneShot<Void>()
-  private let connections: Connections
+  private let connections = ServerChannels()
   private let state = Mutex(State())
 
   /// How long clients without calls have to close their connections.
@@ -48,7 +50,6 @@ public final class GRPCSessionEdge: SessionEdge {
   public init(configuration: EdgeConfiguration, logger: Logger) {
     self.configuration = configuration
     self.logger = logger
-    connections = Connections(silenceLimit: configuration.keepAliveInterval + configuration.keepAliveTimeout)
   }
 
   public func address() async throws -> String { try await bound.value() }
@@ -72,17 +73,14 @@ public final class GRPCSessionEdge: SessionEdge {
       config: transportConfiguration(configuration, connections))
     let server = GRPCServer(transport: transport, router: router(for: application))
     let serving = Task { try await server.serve() }
-    guard started(server, serving) else {
-      serving.cancel()
-      return
-    }
+    guard started(server, serving) else { return await connections.end(serving) }
     let announcing = Task { await self.announce(transport) }
     defer { announcing.cancel() }
     do {
       try await withTaskCancellationHandler {
         try await serving.value
       } onCancel: {
-        serving.cancel()
+        Task { await self.stop(deadline: .zero) }
       }
     } catch {
       if isStopping || Task.isCancelled { return }
@@ -159,9 +157,8 @@ public final class GRPCSessionEdge: SessionEdge {
       finished.succeed(())
     }
     _ = await finished.value(before: min(max(last, .now), .now.advanced(by: Self.goodbye)))
-    serving.cancel()
-    connections.closeAll()
-    await watching.value
+    watching.cancel()
+    await connections.end(serving)
   }
 
   private func beginStopping() -> (serving: Task<Void, any Error>?, idle: Bool) {

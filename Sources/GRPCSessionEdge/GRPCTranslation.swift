@@ -1,6 +1,7 @@
 /// Between the edge's words and grpc-swift's.
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import GRPCServing
 internal import NIOCore
 internal import SessionEdge
 
@@ -58,7 +59,7 @@ func listenAddress(host: String, port: Int) throws -> GRPCNIOTransportCore.Socke
 }
 
 func transportConfiguration(
-  _ edge: EdgeConfiguration, _ connections: Connections
+  _ edge: EdgeConfiguration, _ connections: ServerChannels
 ) -> HTTP2ServerTransport.Posix.Config {
   .defaults { config in
     // Without a figure the library enforces 100, and tells nobody: the 101st call ends the connection with all the others.
@@ -66,7 +67,8 @@ func transportConfiguration(
     config.http2.maxConcurrentStreams = 1_000_000
     // Above this the library resets the stream without a status; between this and ours, the edge gives one.
     config.rpc.maxRequestPayloadSize = max(edge.maximumReceivedMessageBytes * 4, 1 << 20)
-    config.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.accepted($0) }
+    let silenceLimit = edge.keepAliveInterval + edge.keepAliveTimeout
+    connections.watch(&config) { SilenceHandler.add(to: $0, limit: silenceLimit) }
     config.connection.keepalive.time = edge.keepAliveInterval
     config.connection.keepalive.timeout = edge.keepAliveTimeout
     // Devices behind NATs ping as often as they need to.

@@ -1,5 +1,6 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import GRPCServing
 public import Logging
 public import ServiceLifecycle
 
@@ -9,6 +10,7 @@ public final class SenderServer: Service {
   private let host: String
   private let port: Int
   private let logger: Logger
+  private let channels = ServerChannels()
   private let transport: HTTP2ServerTransport.Posix
 
   /// Of the users of one PushMany at their longest, and a payload; a single payload is bounded far below.
@@ -24,7 +26,8 @@ public final class SenderServer: Service {
     self.logger = logger
     transport = HTTP2ServerTransport.Posix(
       address: Self.address(host, port), transportSecurity: .plaintext,
-      config: .defaults { config in
+      config: .defaults { [channels] config in
+        channels.watch(&config)
         config.rpc.maxRequestPayloadSize = Self.maximumRequestBytes
         config.http2.targetWindowSize = 1024 * 1024
         // Without a figure the library enforces 100, and tells nobody: the 101st call ends the connection with all the others.
@@ -65,7 +68,7 @@ public final class SenderServer: Service {
       await stopping.value
       server.beginGracefulShutdown()
       try? await Task.sleep(for: limit)
-      serving.cancel()
+      if !Task.isCancelled { await channels.end(serving) }
     }
     let outcome = await withTaskCancellationHandler {
       await serving.result

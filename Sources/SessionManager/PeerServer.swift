@@ -1,6 +1,7 @@
 /// What Senders and other pods call: a grpc-swift server on its own port, which is not for devices.
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import GRPCServing
 internal import Logging
 internal import SessionEdge
 internal import Synchronization
@@ -13,6 +14,7 @@ final class PeerServer: Sendable {
   private let logger: Logger
   private let bound = OneShot<String>()
   private let running = OneShot<(GRPCServer<HTTP2ServerTransport.Posix>, Task<Void, any Error>)>()
+  private let channels = ServerChannels()
   private let isStopping = Atomic(false)
 
   /// A batch of many messages may be large; one push's payload is far smaller.
@@ -43,6 +45,7 @@ final class PeerServer: Sendable {
     let transport = HTTP2ServerTransport.Posix(
       address: listenAddress, transportSecurity: .plaintext,
       config: .defaults { config in
+        channels.watch(&config)
         config.rpc.maxRequestPayloadSize = Self.maximumBatchBytes
         config.http2.targetWindowSize = 1024 * 1024
         // Without a figure the library enforces 100, and tells nobody: the 101st call ends the connection with all the others.
@@ -61,7 +64,7 @@ final class PeerServer: Sendable {
       try await withTaskCancellationHandler {
         try await serving.value
       } onCancel: {
-        serving.cancel()
+        Task { await self.stop(grace: .zero) }
       }
     } catch {
       if isStopping.load(ordering: .relaxed) || Task.isCancelled { return }
@@ -94,7 +97,7 @@ final class PeerServer: Sendable {
       finished.succeed(())
     }
     _ = await finished.value(before: .now.advanced(by: grace))
-    serving.cancel()
-    await watching.value
+    watching.cancel()
+    await channels.end(serving)
   }
 }

@@ -1,5 +1,6 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import GRPCServing
 import Synchronization
 import TestServers
 import Wire
@@ -8,6 +9,7 @@ import Wire
 final class FakePod: Pushring_V1_Delivery.SimpleServiceProtocol {
   let podID: String
   private let state = Mutex(State())
+  private let channels = ServerChannels()
   private let transport: HTTP2ServerTransport.Posix
   private let serving = Mutex<Task<Void, any Error>?>(nil)
 
@@ -27,7 +29,8 @@ final class FakePod: Pushring_V1_Delivery.SimpleServiceProtocol {
   init(podID: String) {
     self.podID = podID
     transport = HTTP2ServerTransport.Posix(
-      address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
+      address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext,
+      config: .defaults { [channels] in channels.watch(&$0) })
   }
 
   /// Returns where it listens.
@@ -41,9 +44,8 @@ final class FakePod: Pushring_V1_Delivery.SimpleServiceProtocol {
 
   /// Its listening socket and its connections are closed, whatever is under way.
   func kill() async {
-    let task = serving.withLock { $0 }
-    task?.cancel()
-    _ = await task?.result
+    guard let task = serving.withLock({ $0 }) else { return }
+    await channels.end(task)
   }
 
   func change(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }

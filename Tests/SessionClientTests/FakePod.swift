@@ -1,5 +1,6 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import GRPCServing
 import Synchronization
 import TestServers
 import Testing
@@ -96,18 +97,26 @@ private func podEndpoint(_ endpoint: String) -> Pushring_V1_PodEndpoint {
 
 /// Serves the pods while `body` runs, which gets their endpoints in order.
 func withPods(_ pods: [FakePod], _ body: @escaping @Sendable ([String]) async throws -> Void) async throws {
-  try await withThrowingTaskGroup(of: Void.self) { group in
-    defer { group.cancelAll() }
-    var endpoints: [String] = []
+  var endpoints: [String] = []
+  var servers: [(ServerChannels, Task<Void, any Error>)] = []
+  let outcome: Result<Void, any Error>
+  do {
     for pod in pods {
+      let channels = ServerChannels()
       let transport = HTTP2ServerTransport.Posix(
-        address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
+        address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext,
+        config: .defaults { channels.watch(&$0) })
       let server = GRPCServer(transport: transport, services: [pod])
-      group.addTask { try await server.serve() }
+      servers.append((channels, Task { try await server.serve() }))
       let port = try #require(try await transport.listeningAddress.ipv4?.port)
       endpoints.append("127.0.0.1:\(port)")
     }
     let all = endpoints
     try await bounded(.seconds(15), "the test") { try await body(all) }
+    outcome = .success(())
+  } catch {
+    outcome = .failure(error)
   }
+  for (channels, serving) in servers { await channels.end(serving) }
+  try outcome.get()
 }

@@ -68,16 +68,12 @@ extension PushRoute {
   mutating func noteFailure(_ call: Call, _ failure: CallFailure) {
     failures[call.member.incarnation] = failure
     if call.followsRecords && failure.kind == .unreachable { recordsMayBeOld = true }
-    // A failed call for "all sessions" leaves a doubt only if no record is read afterwards.
-    if phase == .scattering || request.strategy == .modulo || isStrayCall(call) {
-      doubts.append("pod \(call.member.podID) did not answer")
-    }
+    // What this pod alone may know: its sessions, and as the owner the strays that are not in the records (yet), because
+    // they were welcomed while the registry was away.
+    if call.targets == everything { doubts.append("pod \(call.member.podID) did not answer") }
     guard case .sessions(let targets) = call.targets else { return }
     for target in targets { ledger.failed(target.session, .init(failure, call.member, target.epoch)) }
   }
-
-  /// Made because the owner named a stray that no record names.
-  private func isStrayCall(_ call: Call) -> Bool { call.followsRecords && call.targets == everything }
 
   func isTarget(_ session: SessionID) -> Bool {
     guard case .session(let only) = request.target else { return true }

@@ -43,7 +43,7 @@ extension PushRoute {
       window.current.member(record.incarnation) != nil || newest.map { record.incarnation > $0 } ?? false
     }
     ledger.recordsRead(live)
-    let directives = callsByRecords() + callsToStrays()
+    let directives = callsToStrays() + callsByRecords()
     return directives.isEmpty ? advance() : directives
   }
 
@@ -56,7 +56,7 @@ extension PushRoute {
         for record in records { noteUnknownPod(record) }
         continue
       }
-      if isAwaitingFirstAnswer(of: incarnation) { continue }
+      if isAskedForEverything(incarnation) { continue }
       if let failure = failures[incarnation] {
         for record in records { ledger.failed(record.key.session, .init(failure, member, record.epoch)) }
         continue
@@ -69,15 +69,16 @@ extension PushRoute {
     return directives
   }
 
-  /// The late owner's answer for all its sessions is still to come.
-  private func isAwaitingFirstAnswer(of incarnation: Incarnation) -> Bool {
-    calls.values.contains { $0.member.incarnation == incarnation && !$0.followsRecords }
+  /// The answer of the late owner, or of a pod that the owner named, is still to come.
+  private func isAskedForEverything(_ incarnation: Incarnation) -> Bool {
+    calls.values.contains { $0.member.incarnation == incarnation && $0.targets == everything }
   }
 
-  /// Pods of which the owner knows sessions that the records don't show (yet, or any more).
+  /// The pods that the owner named are asked for all they have: there may be more than the records show (yet), such as
+  /// what was welcomed while the registry was away.
   private mutating func callsToStrays() -> [RouteDirective] {
-    let unasked = strays.subtracting(ledger.knownIncarnations).subtracting(answeredInFull)
-      .subtracting(failures.keys).subtracting(calls.values.map(\.member.incarnation))
+    let unasked = strays.subtracting(answeredInFull).subtracting(failures.keys)
+      .subtracting(calls.values.map(\.member.incarnation))
     strays = []
     return unasked.sorted().compactMap { window.current.member($0) }.map {
       call($0, everything, followsRecords: true)

@@ -74,11 +74,6 @@ struct SessionLedger {
     entries.values.filter(\.needsCall).compactMap(\.record).sorted { $0.key.session.text < $1.key.session.text }
   }
 
-  /// Incarnations that hold a session by their record, or took a message for one.
-  var knownIncarnations: Set<Incarnation> {
-    Set(entries.values.compactMap(\.record?.incarnation))
-  }
-
   /// Each session once. A session that was only ever named by a record that has gone is not there.
   func results() -> [RoutedSession] {
     entries.compactMap { session, entry in

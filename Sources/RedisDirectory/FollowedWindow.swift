@@ -50,8 +50,10 @@ struct FollowedWindow {
 
   private mutating func announced(_ change: ViewChange, _ window: Window) -> Directive {
     if change.to == window.current.stamp { return .nothing }
-    guard let current = try? change.applied(to: window.current) else { return .read }
-    return advance(to: Window(settled: window.settled, current: current))
+    guard let settled = [window.settled, window.current].first(where: { $0.stamp == change.settled }),
+      let current = try? change.applied(to: window.current)
+    else { return .read }
+    return advance(to: Window(settled: settled, current: current))
   }
 
   private mutating func settled(_ stamp: ViewStamp, _ window: Window) -> Directive {

@@ -2,28 +2,49 @@ internal import Logging
 public import Placement
 internal import RedisClient
 public import Sessions
+internal import Synchronization
 
 // Where each session is. Concurrent calls share the client's connection, hence its writes.
 
 extension RedisDirectory {
   /// Writes the record of a session on `incarnation` with a new epoch, larger than the stored one, the registry's
   /// microseconds and `lastEpoch`. Reports the takeover to the pod of the record that it replaces, which takes a
-  /// second round trip.
+  /// second round trip. A call that the server gets to only when its time-out is over writes nothing.
   public func register(
     _ key: SessionKey, podID: String, incarnation: Incarnation, lastEpoch: Epoch
   ) async throws(DirectoryError) -> Registration {
+    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch) { return registration }
+    // Late, and answered in time: the server's clock is another one than it was, which is known now.
+    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch) { return registration }
+    throw DirectoryError(
+      code: .unavailable,
+      message: """
+        the registry of cluster \(cluster) at \(client.configuration.address) failed to register a session in time; \
+        connect again
+        """)
+  }
+
+  /// - Returns: nil when it was late by the server's clock.
+  private func registerOnce(
+    _ key: SessionKey, _ podID: String, _ incarnation: Incarnation, _ lastEpoch: Epoch
+  ) async throws(DirectoryError) -> Registration? {
     let recordsKey = keys.sessions(of: key.user)
+    let sent = started.duration(to: .now)
     // The index first: a record that no index knows of would outlive its pod, an index entry without a record is
     // harmless.
     let value = try await evaluate(
       Scripts.register, key: recordsKey,
       arguments: [
         RedisArgument(key.session.text), RedisArgument(podID), RedisArgument(incarnation.rawValue),
-        RedisArgument(lastEpoch.rawValue),
+        RedisArgument(lastEpoch.rawValue), latestArgument(sent),
       ], before: indexing(["SADD"], key, of: incarnation))
-    let registration = try registration(
+    let answer = try registration(
       of: key, podID: podID, incarnation: incarnation,
       from: Reply(value, script: Scripts.register.name, key: recordsKey))
+    state.withLock { state in
+      state.serverClock.answered(answer.time, toCallSent: sent, wasLate: answer.registration == nil)
+    }
+    guard let registration = answer.registration else { return nil }
     if let replaced = registration.replaced { await reportTakeover(of: replaced, by: registration.record) }
     return registration
   }
@@ -105,6 +126,12 @@ extension RedisDirectory {
     return (entries.compactMap(IndexEntry.decode), next)
   }
 
+  /// Until when a call that is sent now may run, in the server's microseconds; 0 before anything is known of its clock.
+  private func latestArgument(_ sent: Duration) -> RedisArgument {
+    let latest = state.withLock { $0.serverClock.latest(sent + client.configuration.commandTimeout) }
+    return RedisArgument(latest.map { UInt64($0 / .microseconds(1)) } ?? 0)
+  }
+
   /// How many records one pipeline restores or sweeps.
   static let batch = 256
 
@@ -129,28 +156,33 @@ extension RedisDirectory {
   }
 
   private func registration(of key: SessionKey, podID: String, incarnation: Incarnation, from reply: Reply)
-    throws(DirectoryError) -> Registration
+    throws(DirectoryError) -> (registration: Registration?, time: Duration)
   {
     var reply = reply
     let recordsKey = keys.sessions(of: key.user)
-    guard try reply.text() == "registered" else {
+    let status = try reply.text()
+    if status == "late" { return (nil, try reply.microseconds()) }
+    guard status == "registered" else {
       // Throws, because the script could not read it.
       let unreadable = try SessionRecord(key: key, encoded: try reply.text(), storedAt: recordsKey)
       throw reply.unexpected("it refused \(unreadable.encoded)")
     }
+    let time = try reply.microseconds()
     let record = SessionRecord(
       key: key, podID: podID, incarnation: incarnation, epoch: Epoch(rawValue: try reply.number()))
     let replaced = try reply.text()
-    return Registration(
+    let registration = Registration(
       record: record,
       replaced: replaced.isEmpty ? nil : try SessionRecord(key: key, encoded: replaced, storedAt: recordsKey),
       others: try records(of: key.user, from: &reply, storedAt: recordsKey))
+    return (registration, time)
   }
 
   private func restoreBatch(_ records: [SessionRecord]) async throws(DirectoryError) -> [SessionRecord] {
     for result in await client.pipeline(records.map { indexing(["SADD"], $0.key, of: $0.incarnation) }) {
       if case .failure(let error) = result { throw failed("index restored sessions", error) }
     }
+    let latest = latestArgument(started.duration(to: .now))
     let results = await client.evaluate(
       Scripts.restore,
       calls: records.map { record in
@@ -158,6 +190,7 @@ extension RedisDirectory {
           keys: [keys.sessions(of: record.key.user)],
           arguments: [
             RedisArgument(record.key.session.text), RedisArgument(record.encoded), RedisArgument(record.epoch.rawValue),
+            latest,
           ])
       })
     var superseding: [SessionRecord] = []
@@ -176,6 +209,12 @@ extension RedisDirectory {
     do { value = try result.get() } catch { throw failed("restore a session", error) }
     var reply = try Reply(value, script: Scripts.restore.name, key: recordsKey)
     let status = try reply.text()
+    if status == "late" {
+      // Answered in time, so the clocks have changed against each other, which the next registration finds out.
+      state.withLock { $0.serverClock = ServerClock() }
+      throw failed(
+        "restore a session", RedisError(code: .timeout, message: "the server got to it too late", mayHaveRun: false))
+    }
     let text = try reply.text()
     if text.isEmpty { return nil }
     let stored = try SessionRecord(key: record.key, encoded: text, storedAt: recordsKey)

@@ -31,8 +31,15 @@ extension RedisDirectory {
 
   private static let departedPerSweep = 16
 
+  /// Only once nothing that it sent can run any more: a registration that is carried out late would leave a record that
+  /// nobody looks for again.
   private func longestDeparted() async throws(DirectoryError) -> Incarnation? {
-    let value = try await send("list the departed", ["ZRANGE", RedisArgument(keys.departed), 0, 0])
+    guard let clock = try await registryClock() else { return nil }
+    let patience = max(settings.lease, client.configuration.commandTimeout)
+    let latest = clock - Int64(patience / .microseconds(1))
+    let value = try await send(
+      "list the departed",
+      ["ZRANGEBYSCORE", RedisArgument(keys.departed), "-inf", RedisArgument(latest), "LIMIT", 0, 1])
     guard case .array(let items) = value, let first = items.first else { return nil }
     guard case .bulk(let text) = first, let number = UInt64(String(decoding: text, as: UTF8.self)) else {
       throw DirectoryError(
@@ -120,7 +127,7 @@ extension RedisDirectory {
   /// Remembered for a day, so that the incarnation can't resume.
   private func markSwept(_ incarnation: Incarnation) async throws(DirectoryError) {
     let name = RedisArgument(incarnation.rawValue)
-    let now = try await registryClock()
+    guard let now = try await registryClock() else { return }
     _ = try await send(
       "note what is swept", ["ZADD", RedisArgument(keys.swept), RedisArgument(now + 86_400_000_000), name])
     _ = try await send("note what is swept", ["ZREM", RedisArgument(keys.departed), name])
@@ -128,12 +135,14 @@ extension RedisDirectory {
       "note what is swept", ["ZREMRANGEBYSCORE", RedisArgument(keys.swept), "-inf", RedisArgument(now)])
   }
 
-  private func registryClock() async throws(DirectoryError) -> Int64 {
-    guard case .bulk(let text) = try await send("read the clock", ["HGET", RedisArgument(keys.meta), "clock"]),
-      let clock = Int64(String(decoding: text, as: UTF8.self))
-    else {
+  /// Nil when nobody has joined since the registry was emptied.
+  private func registryClock() async throws(DirectoryError) -> Int64? {
+    guard case .bulk(let text) = try await send("read the clock", ["HGET", RedisArgument(keys.meta), "clock"]) else {
+      return nil
+    }
+    guard let clock = Int64(String(decoding: text, as: UTF8.self)) else {
       throw DirectoryError(
-        code: .incompatible, message: "\(keys.meta), field clock: no number; was the registry emptied?")
+        code: .incompatible, message: "\(keys.meta), field clock: no number; what else writes to this key?")
     }
     return clock
   }

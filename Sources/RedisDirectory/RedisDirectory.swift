@@ -16,10 +16,12 @@ public final class RedisDirectory: Sendable {
   let client: RedisClient
   let keys: Keys
   let logger: Logger
+  let started = ContinuousClock.now
   let state = Mutex(State())
 
   struct State {
     var server = ServerWatch()
+    var serverClock = ServerClock()
     var isPublishingScheduled = false
     var clusterSettings: DirectorySettings?
     var views = ViewCache()

@@ -2,14 +2,15 @@ internal import Placement
 
 // What is published on the channel of views, as text like that of ViewCoding.swift:
 //
-//     1 change FROM-VERSION FROM-DIGEST VERSION DIGEST TOKENS COUNT NEWEST
+//     1 change FROM-VERSION FROM-DIGEST VERSION DIGEST TOKENS COUNT NEWEST SETTLED-VERSION SETTLED-DIGEST
 //     +INCARNATION POD ENDPOINT PEER WEIGHT ZONE STATE SINCE     (joined or changed)
 //     -INCARNATION                                               (gone)
 //
 //     1 settled VERSION DIGEST
 //
 // A thousand followers of a thousand members could not be sent whole views. Who does not have the view that a change
-// starts from reads the window.
+// starts from, or the one that has settled, reads the window. A change says what has settled because the announcement of
+// that may have been missed: a window with an older settled view would let its holder forget too early.
 
 enum ViewAnnouncement: Hashable {
   case change(ViewChange)
@@ -23,7 +24,7 @@ enum ViewAnnouncement: Hashable {
     let kind = try head.text()
     switch (format, kind, head.remaining) {
     case ("1", "settled", 2): self = .settled(try head.stamp())
-    case ("1", "change", 7): self = .change(try ViewChange(head: &head, lines: &lines))
+    case ("1", "change", 9): self = .change(try ViewChange(head: &head, lines: &lines))
     default: throw ViewCodingError(message: "\"\(first.prefix(200))\" is no announcement that this version knows")
     }
   }
@@ -37,6 +38,8 @@ struct ViewChange: Hashable {
   /// How many members the new view has.
   let count: Int
   let newest: Incarnation
+  /// When the new view was published.
+  let settled: ViewStamp
   private(set) var changed: [Member] = []
   private(set) var gone: [Incarnation] = []
 
@@ -46,6 +49,7 @@ struct ViewChange: Hashable {
     tokensPerWeight = try head.count()
     count = try head.count()
     newest = Incarnation(rawValue: try head.number())
+    settled = try head.stamp()
     while let line = lines.nextIfAny() {
       var fields = TextFields(line.dropFirst())
       switch line.first {

@@ -42,7 +42,7 @@ import Testing
   }
 
   private static let change = """
-    1\tchange\t1\t0000000000000010\t2\t0000000000000020\t4\t2\t99
+    1\tchange\t1\t0000000000000010\t2\t0000000000000020\t4\t2\t99\t1\t0000000000000010
     +3\tpod-3\t10.0.0.3:7000\t10.0.0.3:7001\t1\té\tactive\t2
     -1
 
@@ -87,6 +87,25 @@ import Testing
     #expect(settled.settled == next.current)
     // A smaller version without an announcement in between: the registry lost its data.
     #expect(followed.readEnded(window, followed.readBegan()) == .tell(window))
+  }
+
+  /// Its announcement may have been missed: whoever went on with an older settled view would forget strays too early.
+  @Test func aChangeTellsWhichViewHasSettled() throws {
+    let change = try ViewAnnouncement(encoded: Self.change)
+    let (older, first) = (try view(0, [1, 2]), try view(1, [1, 2]))
+    var missed = FollowedWindow()
+    _ = missed.readEnded(Window(settled: older, current: first), missed.readBegan())
+    guard case .tell(let next) = missed.announced(change) else {
+      Issue.record("the change was not applied")
+      return
+    }
+    #expect(next.settled == first && next.current.stamp.version == 2)
+    // The registry has lost its data, and what had settled with it; or a view has that is not known here.
+    var other = FollowedWindow()
+    _ = other.readEnded(Window(settled: try view(7, [1]), current: first), other.readBegan())
+    let unknown = try ViewAnnouncement(
+      encoded: Self.change.replacing("99\t1\t0000000000000010", with: "99\t0\t0000000000000000"))
+    #expect(other.announced(unknown) == .read)
   }
 
   @Test func aViewJudgesIncarnations() throws {

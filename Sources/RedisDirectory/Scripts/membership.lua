@@ -186,12 +186,9 @@ local function member_lines()
   return lines, numbers
 end
 
--- Where nothing has settled, as after all leases were void, followers would keep what had settled before: a difference to
--- no view makes them read.
 local function publish_difference(from_version, from_digest, changed, count)
-  if settled_version == '0' then from_version, from_digest = '0', NO_DIGEST end
   local parts = { '1\tchange\t' .. from_version .. '\t' .. from_digest .. '\t' .. integer(version) .. '\t' .. digest ..
-    '\t' .. tokens .. '\t' .. count .. '\t' .. integer(newest) .. '\n' }
+    '\t' .. tokens .. '\t' .. count .. '\t' .. integer(newest) .. '\t' .. settled_version .. '\t' .. settled_digest .. '\n' }
   for _, incarnation in ipairs(changed) do
     local value = redis.call('HGET', MEMBERS, incarnation)
     parts[#parts + 1] = value and ('+' .. incarnation .. '\t' .. value .. '\n') or ('-' .. incarnation .. '\n')

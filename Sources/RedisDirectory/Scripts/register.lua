@@ -1,13 +1,17 @@
 -- register: writes the record of a session with a new epoch.
 --
 -- KEYS     1 the user's records
--- ARGV     1 session id, 2 pod id, 3 incarnation, 4 the last epoch that the client knows
--- Returns  registered, epoch, the value replaced ('' when there was none), then the user's other sessions: id, value
+-- ARGV     1 session id, 2 pod id, 3 incarnation, 4 the last epoch that the client knows, 5 until when the caller waits,
+--          in the server's microseconds (0: unknown)
+-- Returns  registered, the server's microseconds, epoch, the value replaced ('' when there was none), then the user's
+--          other sessions: id, value
+--          | late, the server's microseconds (the caller has given up, and so has its client: nothing is written)
 --          | incompatible, value (the stored record is of a format that this version can't read)
 --
 -- The epoch is the largest of the stored one + 1, the client's last + 1 and the server's microseconds: it grows with
 -- every connect, and goes on growing when the record was lost. A client's epoch from more than a year ahead was never
--- given by a registry and is ignored. The format of a value is in RecordCoding.swift.
+-- given by a registry and is ignored. A registration that ran when its client was already elsewhere would take the session
+-- over from there, for a stream that is no more; hence the time limit. The format of a value is in RecordCoding.swift.
 
 local YEAR = 31557600000000
 local time = redis.call('TIME')
@@ -15,7 +19,11 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local last = tonumber(ARGV[4])
 if last > now + YEAR then last = 0 end
 
-local reply = { 'registered', '', '' }
+local latest = tonumber(ARGV[5])
+local now_text = string.format('%.0f', now)
+if latest > 0 and now > latest then return { 'late', now_text } end
+
+local reply = { 'registered', now_text, '', '' }
 local stored_epoch = 0
 local records = redis.call('HGETALL', KEYS[1])
 for index = 1, #records, 2 do
@@ -26,9 +34,9 @@ for index = 1, #records, 2 do
     local epoch = string.match(records[index + 1], '^1 %d+ (%d+) ')
     if not epoch then return { 'incompatible', records[index + 1] } end
     stored_epoch = tonumber(epoch)
-    reply[3] = records[index + 1]
+    reply[4] = records[index + 1]
   end
 end
-reply[2] = string.format('%.0f', math.max(stored_epoch + 1, last + 1, now))
-redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[3] .. ' ' .. reply[2] .. ' ' .. ARGV[2])
+reply[3] = string.format('%.0f', math.max(stored_epoch + 1, last + 1, now))
+redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[3] .. ' ' .. reply[3] .. ' ' .. ARGV[2])
 return reply

@@ -33,6 +33,8 @@ public struct MemberPlacement: Sendable {
   private var held: [UInt64: Int] = [:]
   private var reports: [Incarnation: StrayReports] = [:]
   private var lastSeries: UInt64 = 0
+  /// Owners that were told of users, and that a view was without since: a registry that lost data may bring them back.
+  private var goneOwners: Set<Incarnation> = []
   private var ledger = StrayLedger()
   /// Incarnations whose process is proven gone: their address refuses connections, or another process answers there.
   private var provenGone: Set<Incarnation> = []
@@ -98,8 +100,7 @@ extension MemberPlacement {
   ///   from now.
   public mutating func resumed(_ window: Window, leaseEnds: Duration, claimsEnd: Duration) {
     carry(until: claimsEnd)
-    advance(to: window)
-    carried?.until = claimsEnd
+    advance(to: window, claimsEnd: claimsEnd)
     self.leaseEnds = leaseEnds
     confirmedOutageEnds = nil
     // The owners may have forgotten this incarnation meanwhile: what they had recorded is told again.
@@ -117,9 +118,11 @@ extension MemberPlacement {
 
   /// What follows a view, e.g. a subscription, has a newer window. One that does not list this incarnation says that it
   /// was removed: its lease is over, or the registry has lost its data; renewing tells which.
-  public mutating func windowChanged(_ window: Window) -> OnChange {
+  /// - Parameter claimsEnd: one lease from now: by then claims are over of members whose leases a registry has voided that
+  ///   lost its data.
+  public mutating func windowChanged(_ window: Window, claimsEnd: Duration) -> OnChange {
     let before = self.window.stamps
-    advance(to: window)
+    advance(to: window, claimsEnd: claimsEnd)
     return self.window.stamps == before ? .nothing : .changed
   }
 
@@ -131,18 +134,25 @@ extension MemberPlacement {
     return .changed
   }
 
-  private mutating func advance(to new: Window) {
+  private mutating func advance(to new: Window, claimsEnd: Duration) {
     let current = new.current.stamp
     // A registry that lost its data counts from below, until somebody resumes who knows how far the views had got.
     guard current.version >= window.current.stamp.version, new.stamps != window.stamps, !new.isOlder(than: window)
     else { return }
-    // It forgot what had settled; whoever has not resumed yet may still claim by that.
-    if new.settled.stamp.version < window.settled.stamp.version { carry(until: .seconds(Int64.max / 2)) }
+    // Nothing has settled that it knows of: it is new, or it has lost its data, and then members in grace, or that it does
+    // not list, may still have a lease by their own clocks, and claim by the views of before.
+    if new.settled.stamp.version < window.settled.stamp.version || new.settled.stamp == .none {
+      carry(until: claimsEnd)
+    }
     let isOtherView = current != window.current.stamp
     window = new
     guard isOtherView else { return retractUnneeded() }
     since = new.current.member(incarnation)?.since ?? .max
     forgetTheGone()
+    for owner in goneOwners where new.current.member(owner) != nil {
+      goneOwners.remove(owner)
+      reports[owner] = StrayReports(owner: owner, series: nextSeries(), mustStartOver: true)
+    }
     prepareAcknowledgement()
   }
 
@@ -151,14 +161,20 @@ extension MemberPlacement {
     for view in [window.settled, window.current] where !views.contains(where: { $0.stamp == view.stamp }) {
       views.append(view)
     }
-    carried = (views, end)
+    carried = (views, max(carried?.until ?? end, end))
   }
+
+  private static let rememberedOwners = 1_000
 
   /// R5: an incarnation that the view knows of no more has left, or is past its grace.
   private mutating func forgetTheGone() {
     let view = window.current
     for reporter in ledger.reporting where view.standing(of: reporter) == .void { ledger.forget(reporter) }
-    for owner in Array(reports.keys) where view.standing(of: owner) == .void { reports[owner] = nil }
+    for owner in Array(reports.keys) where view.standing(of: owner) == .void {
+      reports[owner] = nil
+      goneOwners.insert(owner)
+    }
+    while goneOwners.count > Self.rememberedOwners, let oldest = goneOwners.min() { goneOwners.remove(oldest) }
     provenGone = provenGone.filter { view.standing(of: $0) != .void }
   }
 }

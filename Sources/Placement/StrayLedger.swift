@@ -27,7 +27,12 @@ struct StrayLedger: Sendable {
     }
     if report.series > reporter.series {
       // What the earlier series told stays until it is retracted or the reporter is gone: too many strays cost a read
-      // of the registry, too few a message.
+      // of the registry, too few a message. Unless the reporter has forgotten it: it forgets when a view is without this
+      // owner, and by the time that this owner may claim again it has acknowledged a view, and told all anew (R2).
+      if report.startsOver {
+        forget(report.reporter)
+        reporter = Reporter(series: report.series)
+      }
       reporter.series = report.series
       reporter.recordedThrough = 0
     }

@@ -22,14 +22,20 @@ public struct StrayReport: Hashable, Sendable {
   /// Of the reporter's series of numbers for this owner; a later series begins at 1 again, after the owner was found to
   /// have forgotten the one before. Never used twice by one reporter.
   public let series: UInt64
+  /// The reporter does not know what it told in earlier series, if anything: all of it is to be forgotten.
+  public let startsOver: Bool
   /// The number of `entries[0]`, or of the next entry when there are none. At least 1.
   public let firstNumber: UInt64
   public let entries: [StrayEntry]
 
-  public init(reporter: Incarnation, owner: Incarnation, series: UInt64, firstNumber: UInt64, entries: [StrayEntry]) {
+  public init(
+    reporter: Incarnation, owner: Incarnation, series: UInt64, startsOver: Bool = false, firstNumber: UInt64,
+    entries: [StrayEntry]
+  ) {
     self.reporter = reporter
     self.owner = owner
     self.series = series
+    self.startsOver = startsOver
     self.firstNumber = firstNumber
     self.entries = entries
   }

@@ -5,21 +5,27 @@
 struct StrayReports: Sendable {
   let owner: Incarnation
   private var series: UInt64
+  /// Not after a restart, which repeats what the owner was told.
+  private var startsOver = true
+  /// The owner is to forget even if there is nothing to tell it.
+  private var mustStartOver: Bool
   /// Not covered by a receipt; the first has the number `recordedThrough + 1`.
   private var entries: [StrayEntry] = []
   private var recordedThrough: UInt64 = 0
   /// Users reported and not retracted since, with the number of their report.
   private var reported: [UInt64: UInt64] = [:]
 
-  init(owner: Incarnation, series: UInt64) {
+  /// - Parameter mustStartOver: an earlier value was thrown away that had told the owner of users.
+  init(owner: Incarnation, series: UInt64, mustStartOver: Bool = false) {
     self.owner = owner
     self.series = series
+    self.mustStartOver = mustStartOver
   }
 
   /// The number of the last entry made.
   var lastNumber: UInt64 { recordedThrough + UInt64(entries.count) }
 
-  var hasWork: Bool { !entries.isEmpty }
+  var hasWork: Bool { !entries.isEmpty || mustStartOver }
 
   /// Users reported and not retracted.
   var reportedUsers: [UInt64] { Array(reported.keys) }
@@ -46,7 +52,7 @@ struct StrayReports: Sendable {
 
   func next(reporter: Incarnation, limit: Int) -> StrayReport {
     StrayReport(
-      reporter: reporter, owner: owner, series: series, firstNumber: recordedThrough + 1,
+      reporter: reporter, owner: owner, series: series, startsOver: startsOver, firstNumber: recordedThrough + 1,
       entries: Array(entries.prefix(limit)))
   }
 
@@ -56,6 +62,7 @@ struct StrayReports: Sendable {
     let retracted = Set(entries.filter(\.isRetraction).map(\.userHash)).subtracting(reported.keys)
     let users = reported.keys.sorted()
     series = newSeries
+    startsOver = startsOver && recordedThrough == 0
     recordedThrough = 0
     entries = retracted.sorted().map { StrayEntry(userHash: $0, isRetraction: true) }
     reported = [:]
@@ -72,6 +79,7 @@ struct StrayReports: Sendable {
 
   mutating func received(_ receipt: StrayReceipt) -> OnReceipt {
     guard receipt.series == series, receipt.recordedThrough <= lastNumber else { return .nothing }
+    mustStartOver = false
     if receipt.recordedThrough < recordedThrough { return .ownerForgot }
     guard receipt.recordedThrough > recordedThrough else { return .nothing }
     entries.removeFirst(Int(receipt.recordedThrough - recordedThrough))

@@ -40,7 +40,7 @@ extension StrayReport {
   init(_ wire: Pushring_V1_StrayReport) {
     self.init(
       reporter: Incarnation(rawValue: wire.reporter), owner: Incarnation(rawValue: wire.owner), series: wire.series,
-      firstNumber: wire.firstNumber,
+      startsOver: wire.startsOver, firstNumber: wire.firstNumber,
       entries: zip(wire.userHashes, wire.retractions).map { StrayEntry(userHash: $0, isRetraction: $1) })
   }
 }
@@ -52,6 +52,7 @@ extension Pushring_V1_StrayReport {
     reporter = report.reporter.rawValue
     owner = report.owner.rawValue
     series = report.series
+    startsOver = report.startsOver
     firstNumber = report.firstNumber
     userHashes = report.entries.map(\.userHash)
     retractions = report.entries.map(\.isRetraction)

@@ -20,7 +20,7 @@ struct PendingAdmission: Sendable {
 struct SettledAdmission: Sendable {
   enum Fate: Sendable {
     case welcomed
-    /// By a later stream, here; the registry has that one's record already.
+    /// By a later stream; the registry has that one's record already.
     case replaced
     /// No stream stands behind the record.
     case unbacked
@@ -69,6 +69,10 @@ extension SessionHub.State {
     case .superseded:
       var settled = SettledAdmission(pending: pending, fate: .replaced)
       if let call = drop(stream) { settled.ended.append((call, stream, .takenOver)) }
+      return settled
+    case .outrun:
+      var settled = SettledAdmission(pending: pending, fate: .replaced)
+      if let call = drop(stream) { settled.ended.append((call, stream, .outrun)) }
       return settled
     case .gone:
       return SettledAdmission(pending: pending, fate: fate(ofRecordWithoutStream: pending.record))
@@ -189,7 +193,10 @@ extension SessionHub {
 
   func updateReadiness() { readiness.set(notReadyReason == nil) }
 
-  func windowChanged(_ window: Window) { changePlacement { $0.windowChanged(window) } }
+  func windowChanged(_ window: Window) {
+    let claimsEnd = now + lease
+    changePlacement { $0.windowChanged(window, claimsEnd: claimsEnd) }
+  }
 
   /// A peer or a Sender knows another view: ours is read again when it is older.
   func stampsSeen(_ stamps: WindowStamps) {
@@ -229,6 +236,8 @@ extension StreamEnd {
   static let recovering = StreamEnd(
     .notReady,
     "this pod is new and the registry was empty when it joined: it admits sessions in a moment; connect again")
+  static let outrun = StreamEnd(
+    .registryUnavailable, "this session was registered on another pod at the same time; connect again")
   static let ownersSilent = StreamEnd(
     .registryUnavailable,
     "the pod that this user's sessions belong to does not answer, and is not yet given up; connect there, or again later"

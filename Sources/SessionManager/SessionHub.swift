@@ -78,6 +78,7 @@ final class SessionHub: Sendable {
     }
   }
 
+  let lease: Duration
   /// Longer than an owner that does not answer can hold a session up: its lease, and a renewal that finds it over.
   let admissionLimit: Duration
 
@@ -87,6 +88,7 @@ final class SessionHub: Sendable {
   ) {
     self.podID = podID
     self.limits = limits
+    lease = settings.lease
     admissionLimit = settings.lease + settings.renewalInterval * 2
     self.follower = follower
     self.observer = observer

@@ -42,6 +42,8 @@ public struct SessionTable: Sendable {
   var users: [UserID: [SessionID: StreamID]] = [:]
   /// How many streams of each session wait for their registration.
   var registering: [SessionKey: Int] = [:]
+  /// The latest epoch that each of them was registered with by somebody else meanwhile.
+  private var outrunBy: [SessionKey: Epoch] = [:]
   /// In order of their deadlines, as the time-out is the same for all; closed streams are skipped when their turn comes.
   private var helloDeadlines: [(deadline: Duration, stream: StreamID)] = []
   private var admits = Admission.notReady
@@ -151,6 +153,9 @@ public struct SessionTable: Sendable {
     case welcome(Hello, replaced: StreamID?)
     /// A later connection of the same session was faster: end this one with `taken-over`.
     case superseded
+    /// The session was registered on another pod meanwhile, maybe by an attempt that its client has given up: end this
+    /// stream such that the client connects again. If the other one lives, the later of the two stays.
+    case outrun
     /// The client went while the record was written: unregister it.
     case gone
   }
@@ -161,6 +166,11 @@ public struct SessionTable: Sendable {
     if let current, let epoch = epoch(of: current), epoch > record.epoch {
       forget(stream)
       return .superseded
+    }
+    if let other = outrunBy[record.key], other > record.epoch {
+      let isByThisPod = registering[record.key, default: 0] > 1
+      forget(stream)
+      return isByThisPod ? .superseded : .outrun
     }
     if let current { forget(current) }
     registrationEnded(hello.key)
@@ -199,9 +209,10 @@ public struct SessionTable: Sendable {
     return record
   }
 
-  /// The session connected elsewhere, with `newEpoch`.
+  /// The session connected elsewhere, with `newEpoch`. What is still being registered is judged when its own epoch is known.
   /// - Returns: the stream to end with `taken-over`, forgotten here.
   public mutating func takenOver(_ key: SessionKey, newEpoch: Epoch) -> StreamID? {
+    if isRegistering(key) { outrunBy[key] = max(outrunBy[key] ?? .none, newEpoch) }
     guard let stream = liveStream(of: key), let epoch = epoch(of: stream), epoch < newEpoch else { return nil }
     forget(stream)
     return stream
@@ -234,6 +245,7 @@ public struct SessionTable: Sendable {
   private mutating func registrationEnded(_ key: SessionKey) {
     let left = (registering[key] ?? 1) - 1
     registering[key] = left > 0 ? left : nil
+    if left <= 0 { outrunBy[key] = nil }
   }
 }
 

@@ -48,7 +48,7 @@ import Testing
       var one = member(1, window(settled))
       one.sessionArriving(userHash: ann)
       #expect(one.admission(ofUserHash: ann, now: .zero) == .waiting(until: nil))
-      #expect(one.windowChanged(window(settled, later)) == .changed)
+      #expect(one.windowChanged(window(settled, later), claimsEnd: .zero) == .changed)
       #expect(one.admission(ofUserHash: ann, now: .zero) == .admitted)
     }
   }
@@ -100,7 +100,7 @@ import Testing
     members[1].sessionArriving(userHash: ann)
     members[1].acknowledgementTaken(settled.stamp)
     members.members[3] = member(3, window(settled, current))
-    #expect(members[1].windowChanged(window(settled, current)) == .changed)
+    #expect(members[1].windowChanged(window(settled, current), claimsEnd: .zero) == .changed)
     #expect(members[1].viewToAcknowledge == nil)
     members.exchange()
     #expect(members[1].viewToAcknowledge == current.stamp)
@@ -120,11 +120,11 @@ import Testing
     var members = TestMembers([1, 2], window(settled))
     members[1].sessionArriving(userHash: ann)
     members.exchange()
-    _ = members[1].windowChanged(window(settled, current))
+    _ = members[1].windowChanged(window(settled, current), claimsEnd: .zero)
     #expect(members[1].provedGone(incarnation(3)) == .changed)
-    _ = members[1].windowChanged(window(current))
+    _ = members[1].windowChanged(window(current), claimsEnd: .zero)
     let without = view(3, active: [1, 2])
-    _ = members[1].windowChanged(window(current, without))
+    _ = members[1].windowChanged(window(current, without), claimsEnd: .zero)
     members.exchange()
     #expect(members[1].viewToAcknowledge == without.stamp)
   }
@@ -195,15 +195,28 @@ import Testing
     #expect(one.isPastGrace(.seconds(2), now: .seconds(10)))
   }
 
+  /// Found by the simulation: the view after a loss of data, heard before the own resume, by a member that had not heard of
+  /// any view that settled.
+  @Test func whomARecoveringRegistryCountsAsInGraceMayStillClaim() {
+    let before = view(2, active: [1, 2])
+    let ann = user(ownedBy: [1], in: [before])
+    var two = member(2, Window(settled: noView, current: before))
+    two.sessionArriving(userHash: ann)
+    let voided = view(3, grace: [1, 2])
+    _ = two.windowChanged(Window(settled: noView, current: voided), claimsEnd: .seconds(3))
+    #expect(two.admission(ofUserHash: ann, now: .seconds(1)) == .waiting(until: .seconds(3)))
+    #expect(two.timePassed(now: .seconds(3)) == .changed)
+  }
+
   @Test func aWindowThatHasSettledLessIsTheOlderOne() {
     var one = member(1, window(current))
-    #expect(one.windowChanged(window(settled, current)) == .nothing)
+    #expect(one.windowChanged(window(settled, current), claimsEnd: .zero) == .nothing)
     #expect(one.window.settled.stamp == current.stamp)
   }
 
   @Test func aRegistryThatCountsFromBelowIsNotFollowed() {
     var one = member(1, window(current))
-    #expect(one.windowChanged(window(view(1, active: [2]))) == .nothing)
+    #expect(one.windowChanged(window(view(1, active: [2])), claimsEnd: .zero) == .nothing)
     #expect(one.window.current.stamp == current.stamp)
   }
 
@@ -259,10 +272,10 @@ import Testing
     members[1].sessionArriving(userHash: ann)
     members.exchange()
     let grace = view(2, active: [2], grace: [1])
-    #expect(members[2].windowChanged(window(settled, grace)) == .changed)
+    #expect(members[2].windowChanged(window(settled, grace), claimsEnd: .zero) == .changed)
     #expect(members[2].strayCount == 1)
     #expect(!members[2].claim(forUserHash: ann, now: .zero).isComplete)
-    #expect(members[2].windowChanged(window(settled, view(3, active: [2]))) == .changed)
+    #expect(members[2].windowChanged(window(settled, view(3, active: [2])), claimsEnd: .zero) == .changed)
     #expect(members[2].strayCount == 0)
   }
 
@@ -270,7 +283,7 @@ import Testing
     var members = TestMembers([1, 2], window(settled))
     let ann = user(ownedBy: [2], in: [settled])
     members[1].sessionArriving(userHash: ann)
-    #expect(members[2].windowChanged(window(settled, view(3, active: [2]))) == .changed)
+    #expect(members[2].windowChanged(window(settled, view(3, active: [2])), claimsEnd: .zero) == .changed)
     let report = members[1].nextReport(to: incarnation(2))
     #expect(report.map { members[2].record($0) } == StrayReceipt(series: 0, recordedThrough: 0))
     #expect(members[2].strayCount == 0)
@@ -281,10 +294,10 @@ import Testing
     var members = TestMembers([1, 2, 3], window(settled))
     members[1].sessionArriving(userHash: ann)
     members.exchange()
-    for number: UInt64 in [1, 2, 3] { _ = members[number].windowChanged(window(settled, current)) }
+    for number: UInt64 in [1, 2, 3] { _ = members[number].windowChanged(window(settled, current), claimsEnd: .zero) }
     members.exchange()
     #expect((members[2].strayCount, members[3].strayCount) == (1, 1))
-    _ = members[1].windowChanged(window(current))
+    _ = members[1].windowChanged(window(current), claimsEnd: .zero)
     members.exchange()
     #expect((members[2].strayCount, members[3].strayCount) == (0, 1))
   }

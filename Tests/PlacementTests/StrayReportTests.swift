@@ -87,4 +87,43 @@ import Testing
     _ = two.record(old)
     #expect(two.strayCount == 2)
   }
+
+  /// Found by the simulation: a registry that lost data brings an owner back that a view was without.
+  @Test func anOwnerThatComesBackForgetsWhatTheReporterForgot() throws {
+    var (one, two) = (member(1, views), member(2, views))
+    let hashes = users(2)
+    one.sessionArriving(userHash: hashes[0])
+    _ = one.receiptReceived(two.record(try #require(one.nextReport(to: incarnation(2)))), from: incarnation(2))
+    #expect(two.strayCount == 1)
+    let without = view(2, active: [1])
+    _ = one.windowChanged(Window(settled: views.current, current: without), claimsEnd: .zero)
+    one.sessionEnded(userHash: hashes[0])
+    let again = view(3, active: [1, 2])
+    _ = one.windowChanged(Window(settled: without, current: again), claimsEnd: .zero)
+    _ = two.windowChanged(Window(settled: views.current, current: again), claimsEnd: .zero)
+    // Nothing to tell but that; it goes on until a receipt comes.
+    #expect(one.ownersToTell == [incarnation(2)])
+    let report = try #require(one.nextReport(to: incarnation(2)))
+    #expect(report.startsOver && report.entries.isEmpty)
+    _ = one.receiptReceived(two.record(report), from: incarnation(2))
+    #expect(two.strayCount == 0 && one.ownersToTell == [])
+    one.sessionArriving(userHash: hashes[1])
+    let next = try #require(one.nextReport(to: incarnation(2)))
+    _ = one.receiptReceived(two.record(next), from: incarnation(2))
+    // Once more, and late: it forgets nothing of its own series.
+    _ = two.record(report)
+    #expect(two.strayCount == 1)
+  }
+
+  @Test func aRestartRepeatsAndDoesNotForget() throws {
+    var (one, two) = (member(1, views), member(2, views))
+    let ann = users(1)[0]
+    one.sessionArriving(userHash: ann)
+    _ = one.receiptReceived(two.record(try #require(one.nextReport(to: incarnation(2)))), from: incarnation(2))
+    one.resumed(views, leaseEnds: .seconds(9), claimsEnd: .zero)
+    let report = try #require(one.nextReport(to: incarnation(2)))
+    #expect(!report.startsOver)
+    _ = two.record(report)
+    #expect(two.strayCount == 1)
+  }
 }

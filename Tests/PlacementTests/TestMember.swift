@@ -74,3 +74,8 @@ struct TestMembers {
 func member(_ number: UInt64, _ window: Window, leaseEnds: Duration = .seconds(3)) -> MemberPlacement {
   MemberPlacement(incarnation: incarnation(number), window: window, leaseEnds: leaseEnds, admitsFrom: .zero)
 }
+
+/// What stands for the settled view while none has settled.
+let noView: View = {
+  do { return try View(stamp: .none, members: [], tokensPerWeight: 16) } catch { fatalError("\(error)") }
+}()

@@ -138,4 +138,37 @@ import Testing
     #expect(!fixture.table.adopt(try record(session: "desk", epoch: 9)))
     #expect(fixture.table.holds(try record(epoch: 6)))
   }
+
+  /// Registered elsewhere while its own registration was on its way, maybe by an attempt that the client has given up: it
+  /// has to come back, or it would have no record.
+  @Test func aSessionThatWasRegisteredElsewhereMeanwhileComesBack() throws {
+    var fixture = Fixture()
+    _ = fixture.hello(1)
+    #expect(fixture.table.takenOver(try record().key, newEpoch: Epoch(rawValue: 5)) == nil)
+    #expect(fixture.table.registered(1, try record(epoch: 4)) == .outrun)
+    #expect(fixture.table.streamCount == 0)
+    // That is over with it.
+    _ = fixture.hello(2)
+    #expect(fixture.table.registered(2, try record(epoch: 4)) == .welcome(try hello(), replaced: nil))
+  }
+
+  @Test func aTakeoverByAnEarlierEpochOutrunsNobody() throws {
+    var fixture = Fixture()
+    _ = fixture.hello(1)
+    _ = fixture.table.takenOver(try record().key, newEpoch: Epoch(rawValue: 3))
+    #expect(fixture.table.registered(1, try record(epoch: 4)) == .welcome(try hello(), replaced: nil))
+  }
+
+  @Test func aLaterConnectionToThisPodSupersedes() throws {
+    var fixture = Fixture()
+    _ = fixture.hello(1)
+    _ = fixture.hello(2)
+    _ = fixture.table.takenOver(try record().key, newEpoch: Epoch(rawValue: 5))
+    #expect(fixture.table.registered(1, try record(epoch: 4)) == .superseded)
+    #expect(fixture.table.registered(2, try record(epoch: 5)) == .welcome(try hello(), replaced: nil))
+  }
+
+  private func hello() throws -> Hello {
+    try Hello(HelloRequest(userID: "ann", sessionID: "phone"), chosenSessionID: "")
+  }
 }

@@ -61,7 +61,7 @@ package nonisolated struct Pushring_V1_DeliverRequest: Sendable {
 
   package var userID: String = String()
 
-  /// The sessions to deliver to. Empty: every session of the user on this pod, and only that asks for "complete".
+  /// The sessions to deliver to. Empty: every session of the user on this pod.
   package var sessions: [Pushring_V1_SessionTarget] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -53,6 +53,9 @@ package nonisolated struct Pushring_V1_StrayReport: Sendable {
   /// As many as user_hashes. True: the caller holds no session of that user any more.
   package var retractions: [Bool] = []
 
+  /// The caller does not know what it told in earlier series, if anything: the owner is to forget all of it.
+  package var startsOver: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -99,7 +102,7 @@ fileprivate nonisolated let _protobuf_package = "pushring.v1"
 
 nonisolated extension Pushring_V1_StrayReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StrayReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}window\0\u{1}reporter\0\u{1}owner\0\u{1}series\0\u{3}first_number\0\u{3}user_hashes\0\u{1}retractions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}window\0\u{1}reporter\0\u{1}owner\0\u{1}series\0\u{3}first_number\0\u{3}user_hashes\0\u{1}retractions\0\u{3}starts_over\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -114,6 +117,7 @@ nonisolated extension Pushring_V1_StrayReport: SwiftProtobuf.Message, SwiftProto
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.firstNumber) }()
       case 6: try { try decoder.decodeRepeatedFixed64Field(value: &self.userHashes) }()
       case 7: try { try decoder.decodeRepeatedBoolField(value: &self.retractions) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.startsOver) }()
       default: break
       }
     }
@@ -145,6 +149,9 @@ nonisolated extension Pushring_V1_StrayReport: SwiftProtobuf.Message, SwiftProto
     if !self.retractions.isEmpty {
       try visitor.visitPackedBoolField(value: self.retractions, fieldNumber: 7)
     }
+    if self.startsOver != false {
+      try visitor.visitSingularBoolField(value: self.startsOver, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -156,6 +163,7 @@ nonisolated extension Pushring_V1_StrayReport: SwiftProtobuf.Message, SwiftProto
     if lhs.firstNumber != rhs.firstNumber {return false}
     if lhs.userHashes != rhs.userHashes {return false}
     if lhs.retractions != rhs.retractions {return false}
+    if lhs.startsOver != rhs.startsOver {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -38,8 +38,8 @@ let programs: [Target] = [
     name: "pushring",
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
-      "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Routing", "Sessions", "Placement",
-      "HashRing", arguments, logging, metrics, lifecycle, signals, grpcCore, grpcProtobuf, grpcTransport,
+      "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
+      "Placement", "HashRing", arguments, logging, metrics, lifecycle, signals, grpcCore, grpcProtobuf, grpcTransport,
     ],
     swiftSettings: settings)
 ]
@@ -50,14 +50,14 @@ let shells: [Target] = [
   .target(
     name: "SessionManager",
     dependencies: [
-      "SessionEdge", "RedisDirectory", "Wire", "Placement", "Sessions", "HashRing",
+      "SessionEdge", "GRPCServing", "RedisDirectory", "Wire", "Placement", "Sessions", "HashRing",
       grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"), nio("NIOPosix"),
     ],
     swiftSettings: settings),
   .target(
     name: "Sender",
     dependencies: [
-      "RedisDirectory", "Wire", "Routing", "Placement", "Sessions", "HashRing",
+      "GRPCServing", "RedisDirectory", "Wire", "Routing", "Placement", "Sessions", "HashRing",
       grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"),
     ],
     swiftSettings: settings),
@@ -69,9 +69,10 @@ let shells: [Target] = [
     name: "Administration",
     dependencies: ["RedisDirectory", "Wire", "Placement", "Sessions", "HashRing", logging],
     swiftSettings: settings),
+  .target(name: "GRPCServing", dependencies: [grpcTransport, nio("NIOCore")], swiftSettings: settings),
   .target(
     name: "GRPCSessionEdge",
-    dependencies: ["SessionEdge", grpcCore, grpcTransport, nio("NIOCore"), logging],
+    dependencies: ["SessionEdge", "GRPCServing", grpcCore, grpcTransport, nio("NIOCore"), logging],
     swiftSettings: settings),
   .target(
     name: "Observability",
@@ -109,6 +110,8 @@ let adapters: [Target] = [
 
 let core: [Target] = [
   .target(name: "SessionEdge", swiftSettings: settings),
+  .target(
+    name: "Simulation", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .target(name: "Routing", dependencies: ["Placement", "Sessions", "HashRing"], swiftSettings: settings),
   .target(name: "Sessions", dependencies: ["Placement"], swiftSettings: settings),
   .target(name: "Placement", dependencies: ["HashRing"], swiftSettings: settings),
@@ -141,6 +144,7 @@ let tests: [Target] = [
   .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),
   .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
+  .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: settings),
   .testTarget(
     name: "RoutingTests", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .testTarget(
@@ -164,7 +168,7 @@ let tests: [Target] = [
   .testTarget(
     name: "SenderTests",
     dependencies: [
-      "Sender", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "HashRing", "TestServers",
+      "Sender", "GRPCServing", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "HashRing", "TestServers",
       grpcCore, grpcProtobuf, grpcTransport, logging,
     ],
     swiftSettings: settings),
@@ -176,7 +180,7 @@ let tests: [Target] = [
     name: "ObservabilityTests", dependencies: ["Observability", logging, metrics, lifecycle], swiftSettings: settings),
   .testTarget(
     name: "SessionClientTests",
-    dependencies: ["SessionClient", "Wire", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging],
+    dependencies: ["SessionClient", "GRPCServing", "Wire", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging],
     swiftSettings: settings),
   .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: settings),
   .testTarget(

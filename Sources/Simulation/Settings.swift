@@ -1,0 +1,75 @@
+/// One of the rules of the protocol, left out: the simulator has to find out.
+public enum BrokenRule: String, CaseIterable, Sendable {
+  /// Welcome a session although its user's owners have not recorded the stray.
+  case admit = "R1"
+  /// Acknowledge a view at once.
+  case acknowledge = "R2"
+  /// Claim without looking at the lease.
+  case claimLease = "R3-lease"
+  /// Claim without looking at the strays.
+  case claimStrays = "R3-strays"
+  /// Write a member off at its lease's end.
+  case grace = "R4-grace"
+  /// Count the lease from the registry's answer on.
+  case leaseFromReply = "R4-reply"
+  /// Record reports and retractions in whatever order they arrive.
+  case order = "R5-order"
+  /// Claim by views from before the last resume.
+  case since
+  /// Go on after a loss of data as if nothing had happened.
+  case barrier
+  /// Tell, and wait for, today's owner only.
+  case settledOwner = "settled-owner"
+  /// The registry takes acknowledgements of views that are not current any more.
+  case staleAcknowledgement = "stale-ack"
+
+  /// A new view is announced without a word on which has settled, so that who missed that goes on with what had settled
+  /// before.
+  case settledUnsaid = "settled-unsaid"
+
+  // What the shells have to do, found by this simulator.
+
+  /// A session that was welcomed in an outage is registered when the registry is back.
+  case restoreProvisional = "restore-provisional"
+  /// A pod claims nothing any more from when it asks to leave.
+  case claimUntilLeave = "leave-claims"
+  /// A resume whose answer was lost is made again, though the registry took it.
+  case lostResume = "lost-resume"
+  /// Records that are read while the registry recovers from a loss of data may be too few; and nothing settles before the
+  /// records of all members are written again.
+  case recoveringRecords = "recovering-records"
+}
+
+/// The cluster's times. Shorter than in production where only their order matters, so that a run needs fewer steps.
+struct Timing {
+  var renewalInterval: Duration = .seconds(1)
+  var lease: Duration = .seconds(3)
+  var grace: Duration = .seconds(6)
+  var recoveryWait: Duration = .seconds(9)
+  var gather: Duration = .milliseconds(100)
+  var pollInterval: Duration = .seconds(1)
+  var tick: Duration = .milliseconds(200)
+  var registryTimeout: Duration = .seconds(1)
+  var peerTimeout: Duration = .milliseconds(800)
+  var pushTimeout: Duration = .seconds(2)
+  /// When a client gives a stream up on which nothing comes any more; shorter than the grace.
+  var keepAlive: Duration = .seconds(4)
+  /// When a client that was not welcomed tries elsewhere.
+  var clientPatience: Duration = .milliseconds(2_500)
+  /// Sequence of virtual nodes: few, because views are made often.
+  var tokensPerWeight = 8
+}
+
+/// How one schedule is run.
+public struct SimulationOptions: Sendable {
+  /// How many steps faults and traffic go on for, before all is mended and has to settle.
+  public var steps = 2_000
+  public var without: Set<BrokenRule> = []
+  /// How long nothing settles where a new member finds the registry empty: lease and grace, or the shorter default, under
+  /// which only schedules are drawn in which an old member reaches the registry in time.
+  public var hasLongRecoveryWait = true
+  /// Keep the whole story, not only that of a failure.
+  public var isVerbose = false
+
+  public init() {}
+}

@@ -40,6 +40,7 @@ let programs: [Target] = [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
       "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
       "Placement", "HashRing", arguments, logging, metrics, lifecycle, signals, grpcCore, grpcProtobuf, grpcTransport,
+      protobuf,
     ],
     swiftSettings: settings)
 ]
@@ -144,7 +145,8 @@ let tests: [Target] = [
   .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),
   .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
-  .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: settings),
+  .testTarget(
+    name: "SimulationTests", dependencies: ["Simulation"], exclude: ["Scenarios"], swiftSettings: settings),
   .testTarget(
     name: "RoutingTests", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .testTarget(

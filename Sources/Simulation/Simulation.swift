@@ -26,6 +26,15 @@ public struct Simulation: Sendable {
     return run(seed: seed, options, isKept: true)
   }
 
+  /// Runs a story; its one schedule is always told.
+  public static func run(_ scenario: Scenario, without: Set<BrokenRule> = []) -> Result {
+    let story = Story(isKept: true)
+    let world = ScenarioRun.world(scenario, without: without, story: story)
+    defer { world.discard() }
+    ScenarioRun(world, scenario).run()
+    return result(seed: 1, world, story)
+  }
+
   private static func run(seed: UInt64, _ options: SimulationOptions, isKept: Bool) -> Result {
     let story = Story(isKept: isKept)
     let world = RandomSchedule.world(seed: seed, options: options, story: story)
@@ -37,6 +46,10 @@ public struct Simulation: Sendable {
       schedule.end()
       Recovery(world).run()
     }
+    return result(seed: seed, world, story)
+  }
+
+  private static func result(seed: UInt64, _ world: World, _ story: Story) -> Result {
     var digest = Mixer(seed)
     for number in [world.steps, Int(world.now.wholeMicroseconds), world.checker.claims, world.pushes] {
       digest.mix(UInt64(number))

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Simulation
 
 struct SimulateCommand: ParsableCommand {
@@ -12,6 +13,8 @@ struct SimulateCommand: ParsableCommand {
 
       Exit codes: 0 no violation, 1 a violation. Example, 1,000 schedules from seed 1 on:
         pushring simulate --seeds 1000
+      A story of your own (Tests/SimulationTests/Scenarios has some, Sources/Simulation/Scenario.swift the language):
+        pushring simulate --scenario stray-is-known.txt
       Docs/placement.md says what is simulated.
       """)
 
@@ -24,6 +27,8 @@ struct SimulateCommand: ParsableCommand {
   @Flag(help: "With the default wait after a loss of data, the lease and two renewals, instead of lease and grace.")
   var shortRecoveryWait = false
   @Option(help: "How much of a violation's story is told.") var lines = 40
+  @Option(help: ArgumentHelp("Tell what happens in this story instead.", valueName: "file"))
+  var scenario: String?
   @Flag(help: "Go on after a violation, and count them by kind.") var all = false
 
   private static let rules = BrokenRule.allCases.map(\.rawValue).joined(separator: ", ")
@@ -32,12 +37,16 @@ struct SimulateCommand: ParsableCommand {
     guard seeds > 0, steps > 0, lines > 0 else {
       throw ValidationError("--seeds, --steps and --lines must be 1 or more")
     }
+    guard scenario == nil || !all && !shortRecoveryWait else {
+      throw ValidationError("--scenario has its own settings; leave out --all and --short-recovery-wait")
+    }
     for name in without where BrokenRule(rawValue: name) == nil {
       throw ValidationError("--without: \"\(name)\" is no rule; there are \(Self.rules)")
     }
   }
 
   func run() throws {
+    if let scenario { return try tell(scenario) }
     var options = SimulationOptions()
     options.steps = steps
     options.without = Set(without.compactMap(BrokenRule.init(rawValue:)))
@@ -70,5 +79,20 @@ struct SimulateCommand: ParsableCommand {
       "\(runs) schedules of seeds \(first) to \(first + UInt64(runs) - 1), \(claims) claims, \(pushes) pushes, "
         + "\(complete) of them complete, \(violated) violations, in \(Int(seconds)) s: \(rate) schedules per second\n")
     if violated > 0 { throw ExitCode(1) }
+  }
+
+  private func tell(_ file: String) throws {
+    let scenario: Scenario
+    do {
+      scenario = try Scenario(String(contentsOf: URL(filePath: file), encoding: .utf8))
+    } catch let mistake as Scenario.Mistake {
+      throw ValidationError("\(file), \(mistake)")
+    } catch {
+      throw ValidationError("\(file) can't be read: \(error.localizedDescription)")
+    }
+    let result = Simulation.run(scenario, without: Set(without.compactMap(BrokenRule.init(rawValue:))))
+    for line in result.story { printData("\(line)\n") }
+    printData("\(result.violation.map { "\($0)" } ?? "no violation")\n")
+    if result.violation != nil { throw ExitCode(1) }
   }
 }

@@ -29,6 +29,7 @@ extension RedisDirectory {
     _ key: SessionKey, _ podID: String, _ incarnation: Incarnation, _ lastEpoch: Epoch
   ) async throws(DirectoryError) -> Registration? {
     let recordsKey = keys.sessions(of: key.user)
+    let latest = try await latestArgument()
     let sent = started.duration(to: .now)
     // The index first: a record that no index knows of would outlive its pod, an index entry without a record is
     // harmless.
@@ -36,7 +37,7 @@ extension RedisDirectory {
       Scripts.register, key: recordsKey,
       arguments: [
         RedisArgument(key.session.text), RedisArgument(podID), RedisArgument(incarnation.rawValue),
-        RedisArgument(lastEpoch.rawValue), latestArgument(sent),
+        RedisArgument(lastEpoch.rawValue), latest,
       ], before: indexing(["SADD"], key, of: incarnation))
     let answer = try registration(
       of: key, podID: podID, incarnation: incarnation,
@@ -126,10 +127,22 @@ extension RedisDirectory {
     return (entries.compactMap(IndexEntry.decode), next)
   }
 
-  /// Until when a call that is sent now may run, in the server's microseconds; 0 before anything is known of its clock.
-  private func latestArgument(_ sent: Duration) -> RedisArgument {
+  /// Until when a call may run that is sent now, in the server's microseconds.
+  private func latestArgument() async throws(DirectoryError) -> RedisArgument {
+    if let latest = latest(started.duration(to: .now)) { return latest }
+    let sent = started.duration(to: .now)
+    let value: RedisValue
+    do { value = try await client.send(["TIME"]) } catch { throw failed("tell its time", error) }
+    var reply = try Reply(value, script: "TIME", key: "the server")
+    let time =
+      Duration.seconds(Int64(clamping: try reply.number())) + .microseconds(Int64(clamping: try reply.number()))
+    state.withLock { $0.serverClock.answered(time, toCallSent: sent) }
+    return latest(started.duration(to: .now)) ?? 0
+  }
+
+  private func latest(_ sent: Duration) -> RedisArgument? {
     let latest = state.withLock { $0.serverClock.latest(sent + client.configuration.commandTimeout) }
-    return RedisArgument(latest.map { UInt64($0 / .microseconds(1)) } ?? 0)
+    return latest.map { RedisArgument(UInt64($0 / .microseconds(1))) }
   }
 
   /// How many records one pipeline restores or sweeps.
@@ -182,7 +195,7 @@ extension RedisDirectory {
     for result in await client.pipeline(records.map { indexing(["SADD"], $0.key, of: $0.incarnation) }) {
       if case .failure(let error) = result { throw failed("index restored sessions", error) }
     }
-    let latest = latestArgument(started.duration(to: .now))
+    let latest = try await latestArgument()
     let results = await client.evaluate(
       Scripts.restore,
       calls: records.map { record in

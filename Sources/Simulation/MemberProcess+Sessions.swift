@@ -59,9 +59,9 @@ extension MemberProcess {
 
   private func register(_ stream: StreamID, _ hello: Hello, _ incarnation: Incarnation) {
     let podID = pod.description.podID
-    let latest = latestAtServer
+    guard let latest = latestAtServer else { return askForTime(stream, hello, incarnation) }
     let call = { (registry: inout SimulatedRegistry) -> (record: SessionRecord?, now: Duration) in
-      if let latest, registry.now > latest { return (nil, registry.now) }
+      if registry.now > latest { return (nil, registry.now) }
       let record = registry.register(hello.key, podID: podID, incarnation: incarnation, lastEpoch: hello.lastEpoch)
       return (record, registry.now)
     }
@@ -74,17 +74,31 @@ extension MemberProcess {
         if self.resumes != resumes { later(.restore(record)) }
         return
       }
-      guard placement?.isOutageConfirmed(now: now) == true else {
-        if table.registrationFailed(stream), let trace = drop(stream) { finish(trace, .registryUnavailable) }
-        return later(.verify(hello.key, isRepeated: false))
-      }
-      // Written when the registry is back, where it loses against a larger epoch.
-      let epoch = max(hello.lastEpoch.rawValue + 1, SimulatedRegistry.microseconds(world.now))
-      let provisional = SessionRecord(
-        key: hello.key, podID: podID, incarnation: incarnation, epoch: Epoch(rawValue: epoch))
-      registered(stream, provisional)
-      if !isBroken(.restoreProvisional) { later(.restore(provisional)) }
-      later(.verify(hello.key, isRepeated: false))
+      registrationFailed(stream, hello, incarnation)
+    }
+  }
+
+  private func registrationFailed(_ stream: StreamID, _ hello: Hello, _ incarnation: Incarnation) {
+    guard placement?.isOutageConfirmed(now: now) == true else {
+      if table.registrationFailed(stream), let trace = drop(stream) { finish(trace, .registryUnavailable) }
+      return later(.verify(hello.key, isRepeated: false))
+    }
+    // Written when the registry is back, where it loses against a larger epoch.
+    let epoch = max(hello.lastEpoch.rawValue + 1, SimulatedRegistry.microseconds(world.now))
+    let provisional = SessionRecord(
+      key: hello.key, podID: pod.description.podID, incarnation: incarnation, epoch: Epoch(rawValue: epoch))
+    registered(stream, provisional)
+    if !isBroken(.restoreProvisional) { later(.restore(provisional)) }
+    later(.verify(hello.key, isRepeated: false))
+  }
+
+  /// The first registration has to know what the registry's clock shows.
+  private func askForTime(_ stream: StreamID, _ hello: Hello, _ incarnation: Incarnation) {
+    let asked = now
+    world.callRegistry(from: self, { $0.now }) { [self] time in
+      guard let time else { return registrationFailed(stream, hello, incarnation) }
+      serverLead = min(serverLead ?? time - asked, time - asked)
+      register(stream, hello, incarnation)
     }
   }
 

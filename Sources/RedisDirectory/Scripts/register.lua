@@ -2,7 +2,7 @@
 --
 -- KEYS     1 the user's records
 -- ARGV     1 session id, 2 pod id, 3 incarnation, 4 the last epoch that the client knows, 5 until when the caller waits,
---          in the server's microseconds (0: unknown)
+--          in the server's microseconds
 -- Returns  registered, the server's microseconds, epoch, the value replaced ('' when there was none), then the user's
 --          other sessions: id, value
 --          | late, the server's microseconds (the caller has given up, and so has its client: nothing is written)
@@ -19,9 +19,8 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local last = tonumber(ARGV[4])
 if last > now + YEAR then last = 0 end
 
-local latest = tonumber(ARGV[5])
 local now_text = string.format('%.0f', now)
-if latest > 0 and now > latest then return { 'late', now_text } end
+if now > tonumber(ARGV[5]) then return { 'late', now_text } end
 
 local reply = { 'registered', now_text, '', '' }
 local stored_epoch = 0

@@ -5,6 +5,7 @@
     Benchmarks/placement/measure timeline   the same, per 100 ms, while a pod joins and leaves
     Benchmarks/placement/measure failover   SIGKILLs; the time until a push reaches each lost session again
     Benchmarks/placement/measure outage     Redis killed under load, with sessions coming and going
+    Benchmarks/placement/measure join       what a join costs clusters of 10, 100 and 1,000 members
 
 Prints tables; --out FOLDER also keeps the figures as JSON and, for timeline and failover, a plot (SVG).
 """
@@ -39,6 +40,7 @@ import grpc  # noqa: E402
 from harness.clients import Clients  # noqa: E402
 from harness.cluster import CLUSTER, Cluster  # noqa: E402
 from harness.load import Load, check_no_success_hid_a_session  # noqa: E402
+from harness.redis import Redis  # noqa: E402
 from harness.waiting import eventually  # noqa: E402
 from pushring.v1 import push_pb2, push_pb2_grpc  # noqa: E402
 
@@ -48,12 +50,15 @@ DEFAULTS = {"--lease": "3s", "--renewal-interval": "1s", "--grace": "60s"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["costs", "timeline", "failover", "outage"])
+    parser.add_argument("what", choices=["costs", "timeline", "failover", "outage", "join"])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--sessions", type=int, default=0, help="default: 300, for failover 30, for outage 1000")
     parser.add_argument("--seconds", type=float, default=30, help="how long Redis is away")
     parser.add_argument("--rate", type=float, default=100, help="pushes per second")
-    parser.add_argument("--empty", action="store_true", help="Redis comes back empty (otherwise with its data)")
+    parser.add_argument("--empty", action="store_true", help="Redis comes back empty (otherwise with what it had)")
+    parser.add_argument(
+        "--faults", action="store_true", help="outage: one pod is killed as well, and another one stopped for 8 s"
+    )
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -90,6 +95,9 @@ class Measured:
                 opened.append(self.clients.at(self.cluster.others(user)[0], user, session))
             else:
                 opened.append(self.clients.open(user, self.cluster.endpoints, session, wait=False))
+            # Hundreds at once would measure this process.
+            if len(opened) % 50 == 0:
+                opened[-50].wait_welcome()
         for client in opened:
             client.wait_welcome()
         return opened
@@ -283,11 +291,17 @@ def outage(arguments, folder) -> dict:
         stable = opened[: count * 9 // 10]
         load = Load(clients, cluster.sender.address, users, rate=arguments.rate)
         eventually("the load runs", lambda: len(load.pushes) > 50)
+        if not arguments.empty:
+            cluster.redis.call("SAVE")
         cluster.redis.child.kill()
         began = time.monotonic()
+        faults = [(5.0, kill_one), (8.0, stop_one), (16.0, continue_one)] if arguments.faults else []
+        hit: list = []
         leaving, joined = list(opened[len(stable):]), []
         random.seed(7)
         while time.monotonic() - began < arguments.seconds:
+            if faults and time.monotonic() - began >= faults[0][0]:
+                faults.pop(0)[1](cluster, hit)
             if leaving:
                 leaving.pop().stop()
             joined.append(clients.open(f"late-{len(joined)}", cluster.endpoints, "late", wait=False))
@@ -297,6 +311,8 @@ def outage(arguments, folder) -> dict:
         for client in joined:
             client.wait_welcome()
         living = stable + joined
+        killed = {pod.id for pod in hit[:1]}
+        moved = [client for client in stable if client.of("welcome")[0]["pod"] in killed]
 
         def exact() -> bool:
             for client in living:
@@ -309,17 +325,53 @@ def outage(arguments, folder) -> dict:
         eventually("records are exact", exact, within=120)
         pushes = load.stop()
         checked = check_no_success_hid_a_session(pushes, living)
-        disturbed = sum(not client.undisturbed for client in stable)
+        disturbed = sum(not client.undisturbed for client in stable if client not in moved)
         away = [push for push in pushes if began <= push.began < back]
         routes = {route: sum(push.route == route for push in away) for route in ("ring", "directory", "scatter", "")}
         result = {
             "sessions": count, "pushes": len(pushes), "whileAway": len(away), "routesWhileAway": routes,
-            "successesChecked": checked, "successesThatMissedASession": 0, "disconnected": disturbed,
+            "successesChecked": checked, "successesThatMissedASession": 0, "ofTheKilledPod": len(moved), "othersDisconnected": disturbed,
             "arrivedMeanwhile": len(joined), "leftMeanwhile": count - len(stable), "settledAfterSeconds": round(settled, 2),
         }
         table([[key, value] for key, value in result.items()], ["figure", "value"])
         assert disturbed == 0
         return result
+
+
+def kill_one(cluster, hit: list) -> None:
+    pod = cluster.pods.pop("pod-2")
+    pod.child.send(signal.SIGKILL)
+    hit.append(pod)
+
+
+def stop_one(cluster, hit: list) -> None:
+    hit.append(cluster.pods["pod-1"])
+    hit[-1].child.send(signal.SIGSTOP)
+
+
+def continue_one(cluster, hit: list) -> None:
+    hit[-1].child.send(signal.SIGCONT)
+
+
+# Join
+
+
+def join(arguments, folder) -> dict:
+    redis = Redis(folder)
+    try:
+        command = [os.environ["PUSHRING_BIN"], "join-cost", "--redis", redis.url, "--json", "--members", "10", "100", "1000"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1200)
+    finally:
+        redis.child.kill()
+    costs = json.loads(done.stdout)
+    head = {
+        "members": "members", "movedUsers": "users that move", "reportCalls": "reports", "reportBytes": "their bytes",
+        "acknowledgements": "acknowledgements", "redisMicrosecondsOfJoin": "Redis: join, µs",
+        "redisMicrosecondsPerAcknowledgement": "acknowledgement, µs", "redisMicrosecondsPerRenewal": "renewal, µs",
+        "announcementBytes": "announcement, bytes", "windowBytes": "window, bytes",
+    }
+    table([[round(cost[key]) for key in head] for cost in costs], list(head.values()))
+    return {"join": costs}
 
 
 def plot(arguments, name: str, draw) -> None:

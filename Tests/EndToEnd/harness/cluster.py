@@ -168,7 +168,7 @@ class Cluster:
     def wait_settled(self) -> dict:
         def settled() -> dict | None:
             view = self.inspect()
-            return view if view["version"] == view["settledVersion"] else None
+            return view if view["version"] > 0 and view["version"] == view["settledVersion"] else None
 
         return eventually("the view is settled", settled)
 

@@ -249,13 +249,12 @@ final class MembershipKeeper: Sendable {
   /// Writes what is left to write again; goes on at the next renewal when the registry goes away meanwhile.
   private func restore() async throws(DirectoryError) {
     while case let batch = state.withLock({ Array($0.toRestore.suffix(Self.restoreBatch)) }), !batch.isEmpty {
-      // Those that ended since are not written.
+      // Those that ended since are not written; an earlier attempt may have, without an answer.
       let records = batch.filter(hub.backs)
+      for record in batch where !hub.backs(record) { hub.work.continuation.yield(.unregister(record)) }
       let superseded = try await directory.restore(records)
       state.withLock { $0.toRestore.removeLast(batch.count) }
-      for record in superseded {
-        hub.takenOver(record.key, newEpoch: Epoch(rawValue: record.epoch.rawValue + 1))
-      }
+      for stored in superseded { hub.superseded(by: stored) }
       // Those that ended while they were written.
       for record in records where !hub.backs(record) { hub.work.continuation.yield(.unregister(record)) }
       observer.restored(records.count - superseded.count, superseded: superseded.count)

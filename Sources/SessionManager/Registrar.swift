@@ -185,10 +185,9 @@ final class Registrar: Sendable {
   }
 
   private func restore(_ record: SessionRecord) async throws(DirectoryError) {
-    guard hub.backs(record) else { return }
-    for later in try await directory.restore([record]) {
-      hub.takenOver(later.key, newEpoch: Epoch(rawValue: later.epoch.rawValue + 1))
-    }
+    // An earlier attempt may have written it without an answer.
+    guard hub.backs(record) else { return later(.unregister(record)) }
+    for stored in try await directory.restore([record]) { hub.superseded(by: stored) }
     if !hub.backs(record), !hub.adopt(record) { _ = try await directory.unregister(record) }
   }
 

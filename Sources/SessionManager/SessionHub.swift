@@ -309,6 +309,13 @@ final class SessionHub: Sendable {
     if let (call, stream) = ended { finish(call, stream, .takenOver, user: key.user) }
   }
 
+  /// The registry has kept this record instead of one of ours: one with an epoch as large ends our stream, unless it is
+  /// ours as well.
+  func superseded(by stored: SessionRecord) {
+    let isOurs = stored.incarnation == incarnation
+    takenOver(stored.key, newEpoch: isOurs ? stored.epoch : Epoch(rawValue: stored.epoch.rawValue + 1))
+  }
+
   // MARK: Delivery
 
   /// - Returns: also what this pod can say of the user's other sessions, as of the same moment.

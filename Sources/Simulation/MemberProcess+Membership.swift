@@ -181,10 +181,11 @@ extension MemberProcess {
       return then(true)
     }
     let records = toRestore.filter(backs)
+    for record in toRestore where !backs(record) { later(.unregister(record)) }
     callRestore(records) { [self] superseded in
       guard let superseded else { return then(false) }
       toRestore = []
-      for record in superseded { takenOver(record.key, newEpoch: Epoch(rawValue: record.epoch.rawValue + 1)) }
+      superseded.forEach(self.superseded)
       for record in records where !backs(record) { later(.unregister(record)) }
       takeAwayGhosts()
       then(true)

@@ -185,6 +185,12 @@ extension MemberProcess {
     tellOwners()
   }
 
+  /// The registry has kept this record instead of one of ours.
+  func superseded(by stored: SessionRecord) {
+    let isOurs = stored.incarnation == incarnation
+    takenOver(stored.key, newEpoch: isOurs ? stored.epoch : Epoch(rawValue: stored.epoch.rawValue + 1))
+  }
+
   func endAll(_ reason: EndReason) {
     if table.streamCount > 0 { world.tell("\(name) ends its \(table.streamCount) streams: \(reason.rawValue)") }
     for stream in table.streamIDs.sorted(by: { $0.rawValue < $1.rawValue }) {
@@ -253,10 +259,14 @@ extension MemberProcess {
 
   private func restoreProvisional(_ record: SessionRecord, then: @escaping (Bool) -> Void) {
     // One that still waits for its welcome has to be written as well.
-    guard backs(record) else { return then(true) }
+    guard backs(record) else {
+      // An earlier attempt may have written it without an answer.
+      later(.unregister(record))
+      return then(true)
+    }
     callRestore([record]) { [self] superseded in
       guard let superseded else { return then(false) }
-      for record in superseded { takenOver(record.key, newEpoch: Epoch(rawValue: record.epoch.rawValue + 1)) }
+      superseded.forEach(self.superseded)
       if !backs(record) { later(.unregister(record)) }
       then(true)
     }

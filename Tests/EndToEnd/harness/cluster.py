@@ -168,7 +168,8 @@ class Cluster:
     def wait_settled(self) -> dict:
         def settled() -> dict | None:
             view = self.inspect()
-            return view if view["version"] > 0 and view["version"] == view["settledVersion"] else None
+            is_known = view["version"] > 0 or not self.pods
+            return view if is_known and view["version"] == view["settledVersion"] else None
 
         return eventually("the view is settled", settled)
 

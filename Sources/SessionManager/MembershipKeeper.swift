@@ -24,6 +24,8 @@ final class MembershipKeeper: Sendable {
   private let observer: any SessionManagerObserver
   private let logger: Logger
   private let state: Mutex<State>
+  /// Signals: members in grace may be gone.
+  private let goneWork = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
   private static let restoreBatch = 500
   private static let sweepLimit = 500
@@ -76,14 +78,15 @@ final class MembershipKeeper: Sendable {
           description, settings, hub, reporter, directory, follower, observer, logger, membership)
         hub.joined(membership, asked: before)
         await keeper.admitted(membership)
+        try await keeper.checkOwnAddress()
         return keeper
-      } catch  where error.code == .unavailable {
+      } catch let error as DirectoryError where error.code == .unavailable {
         logger.warning(
           "The pod can't join yet, because the registry does not answer; it tries again",
           metadata: ["error": "\(error.message)", "retry.seconds": "\(backoff.inSeconds)"])
         _ = await stop.value(before: .now.advanced(by: backoff * Double.random(in: 0.5...1)))
         backoff = min(backoff * 2, .seconds(2))
-      } catch {
+      } catch let error as DirectoryError {
         throw SessionManagerError(message: "the pod \(description.podID) can't join: \(error.message)")
       }
     }
@@ -102,6 +105,26 @@ final class MembershipKeeper: Sendable {
       ])
     await writeOffEarlierProcesses(membership.window)
     await acknowledge()
+  }
+
+  /// Where others call this pod another one may answer, by a mistake in --peer-advertise: they would take this one to be
+  /// gone, again and again.
+  private func checkOwnAddress() async throws {
+    let address = description.peerEndpoint
+    switch await reporter.ask(Member(incarnation: incarnation, description: description, state: .active, since: 0)) {
+    case .answered: break
+    case .gone:
+      try? await directory.leave(incarnation)
+      throw SessionManagerError(
+        message: """
+          the pod \(description.podID) says that other pods reach it at \(address), and there another process answers, or \
+          none: set --peer-advertise (or --peer-listen) to an address of this pod's own
+          """)
+    case .silent(let reason):
+      logger.warning(
+        "The pod can't reach itself where it tells others to call it; if they can't either, its sessions cost pushes a read",
+        metadata: ["peer.address": "\(address)", "error": "\(reason)"])
+    }
   }
 
   /// The same pod at the same address was another process before: it can't listen there any more, which it did until its
@@ -123,6 +146,8 @@ final class MembershipKeeper: Sendable {
       group.addTask { for await window in self.follower.windows() { self.hub.windowChanged(window) } }
       group.addTask { for await _ in self.hub.acknowledgeWork.stream { await self.acknowledge() } }
       group.addTask { for await _ in self.hub.staleWork.stream { _ = try? await self.follower.refresh() } }
+      // Beside the renewals: a member that is silent takes as long as a call may, and the lease does not wait for it.
+      group.addTask { for await _ in self.goneWork.stream { await self.reporter.writeOffTheGone() } }
       group.addTask { await self.keepTakingTakeovers() }
       group.addTask { await self.keepSweeping() }
     }
@@ -150,7 +175,7 @@ final class MembershipKeeper: Sendable {
         if current != follower.window?.current.stamp { _ = try? await follower.refresh() }
         try await restore()
         await acknowledge()
-        await reporter.writeOffTheGone()
+        goneWork.continuation.yield()
       case .lapsed:
         try await resume()
       }

@@ -95,7 +95,7 @@ final class PeerCalls: Sendable {
     return client
   }
 
-  private func close(_ incarnation: Incarnation) {
+  func close(_ incarnation: Incarnation) {
     connections.withLock { $0.removeValue(forKey: incarnation) }?.running.cancel()
   }
 

@@ -138,8 +138,8 @@ public final class SessionManager: Sendable {
 
   private func live() async throws {
     let description = MemberDescription(
-      podID: configuration.podID, endpoint: try await advertised(configuration.advertise, edge.address()),
-      peerEndpoint: try await advertised(configuration.peerAdvertise, peers.address()), weight: configuration.weight,
+      podID: configuration.podID, endpoint: try await advertised(configuration.advertise, edge.address(), "advertise"),
+      peerEndpoint: try await advertised(configuration.peerAdvertise, peers.address(), "peer-advertise"), weight: configuration.weight,
       zone: configuration.zone)
     let keeper = try await MembershipKeeper.join(
       description, settings: configuration.settings, hub: hub, reporter: reporter, directory: directory,
@@ -149,8 +149,15 @@ public final class SessionManager: Sendable {
     await leave(keeper, keeping, within: deadline)
   }
 
-  private func advertised(_ configured: String, _ listening: String) -> String {
-    configured.isEmpty ? listening : configured
+  /// - Throws: when others could not connect there.
+  private func advertised(_ configured: String, _ listening: String, _ flag: String) throws -> String {
+    let address = configured.isEmpty ? listening : configured
+    guard address.hasPrefix("0.0.0.0:") || address.hasPrefix("[::]:") || address.hasSuffix(":0") else { return address }
+    throw SessionManagerError(
+      message: """
+        the pod \(configuration.podID) would tell others to reach it at \(address), where nobody can: give --\(flag) \
+        HOST:PORT, an address of this machine that they can reach
+        """)
   }
 
   // MARK: Leaving

@@ -2,6 +2,7 @@
 internal import Logging
 internal import Placement
 internal import RedisDirectory
+internal import SessionEdge
 internal import Synchronization
 internal import Wire
 
@@ -114,6 +115,14 @@ final class StrayReporter: Sendable {
     }
     let (reach, lost, gone) = tally.withLock { $0 }
     return reach == 0 && (lost > 0 || gone == others.count)
+  }
+
+  /// Asks one member how it is.
+  func ask(_ member: Member) async -> PeerCalls.Answer {
+    let answer = OneShot<PeerCalls.Answer>()
+    await ask([member][...]) { answer.succeed($1) }
+    calls.close(member.incarnation)
+    return answer.result ?? .silent("no answer")
   }
 
   /// Of the current view; nil when this pod is no member itself.

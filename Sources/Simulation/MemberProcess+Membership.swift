@@ -125,7 +125,8 @@ extension MemberProcess {
           restore { [self] isDone in
             guard isDone else { return failed() }
             acknowledge()
-            writeOffTheGone(then: done)
+            writeOffTheGone()
+            done()
           }
         }
         if current != follower.window?.current.stamp { follower.refresh { _ in goOn() } } else { goOn() }

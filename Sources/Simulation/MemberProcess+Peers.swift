@@ -107,10 +107,12 @@ extension MemberProcess {
     world.callMembership(from: self, { $0.gone(member.incarnation) }) { _ in then() }
   }
 
-  func writeOffTheGone(then: @escaping () -> Void) {
-    guard let placement else { return then() }
+  /// Beside the renewals, and one at a time.
+  func writeOffTheGone() {
+    guard let placement, !isWritingOff else { return }
+    isWritingOff = true
     let others = otherMembers.filter { $0.state == .grace }
-    let all = AllDone(count: placement.provenGoneMembers.count + others.count, then)
+    let all = AllDone(count: placement.provenGoneMembers.count + others.count) { [self] in isWritingOff = false }
     for incarnation in placement.provenGoneMembers {
       world.callMembership(from: self, { $0.gone(incarnation) }) { _ in all.oneDone() }
     }

@@ -34,6 +34,7 @@ final class MemberProcess: Actor {
   var isTouched = false
   /// A resume was asked for, and its answer has not come.
   var isResuming = false
+  var isWritingOff = false
   /// How far the registry's clock is ahead of the own one, at most.
   var serverLead: Duration?
 

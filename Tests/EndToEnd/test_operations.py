@@ -201,6 +201,24 @@ def test_a_port_in_use_is_named(cluster, ports, which):
     eventually("the twin is not active", lambda: "twin" not in cluster.active())
 
 
+@pytest.mark.parametrize("which", ["--advertise", "--peer-advertise"])
+def test_an_address_that_nobody_can_reach_is_not_advertised(cluster, ports, which):
+    text = failed("session-manager", "--pod-id", "twin", *ports, which, "0.0.0.0:7401", *cluster.registry)
+    assert which in text and "0.0.0.0:7401" in text
+    assert "twin" not in cluster.active()
+
+
+def test_a_pod_that_advertises_the_address_of_another_is_refused(cluster):
+    other = cluster.pods["pod-0"]
+    before = cluster.incarnations()
+    twin = cluster.start_pod("twin", wait=False, peer_advertise=f"127.0.0.1:{other.peer}")
+    del cluster.pods["twin"]
+    assert twin.child.exit_code() == 1
+    assert "--peer-advertise" in twin.child.log and str(other.peer) in twin.child.log
+    # The other one has not noticed.
+    eventually("the twin is gone", lambda: cluster.incarnations() == before)
+
+
 def test_a_port_in_use_fails_a_sender(cluster):
     text = failed(
         "sender", "--listen", cluster.sender.address, "--admin-listen", f"127.0.0.1:{free_port()}", *cluster.registry

@@ -173,6 +173,9 @@ class Cluster:
 
         return eventually("the view is settled", settled)
 
+    def incarnations(self) -> list[int]:
+        return [member["incarnation"] for member in self.inspect()["members"]]
+
     def owner(self, user: str) -> Pod:
         answer = run_json("ring", "owner", user, *self.registry)
         return self.pods[answer["owner"]["id"]]

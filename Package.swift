@@ -39,8 +39,8 @@ let programs: [Target] = [
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
       "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
-      "Placement", "HashRing", arguments, logging, metrics, lifecycle, signals, grpcCore, grpcProtobuf, grpcTransport,
-      protobuf,
+      "Placement", "HashRing", "LoadClient", "BenchResults", arguments, logging, metrics, lifecycle, signals, grpcCore,
+      grpcProtobuf, grpcTransport, protobuf,
     ],
     swiftSettings: settings)
 ]
@@ -81,6 +81,10 @@ let shells: [Target] = [
       logging, metrics, lifecycle, .product(name: "Hummingbird", package: "hummingbird"),
     ],
     swiftSettings: settings),
+  .target(name: "LoadClient", dependencies: ["HTTP2Wire", "CEpoll"], swiftSettings: settings),
+  .target(
+    name: "BenchResults", dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
+    swiftSettings: settings),
   .target(
     name: "Settings",
     dependencies: [.product(name: "Configuration", package: "swift-configuration")],
@@ -111,6 +115,7 @@ let adapters: [Target] = [
 
 let core: [Target] = [
   .target(name: "SessionEdge", swiftSettings: settings),
+  .target(name: "HTTP2Wire", swiftSettings: settings),
   .target(
     name: "Simulation", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .target(name: "Routing", dependencies: ["Placement", "Sessions", "HashRing"], swiftSettings: settings),
@@ -126,6 +131,7 @@ let core: [Target] = [
 
 let systemLibraries: [Target] = [
   .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+  .systemLibrary(name: "CEpoll"),
   .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
 ]
 
@@ -143,6 +149,7 @@ let tests: [Target] = [
     path: "Tests/TestCalls",
     swiftSettings: settings),
   .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),
+  .testTarget(name: "HTTP2WireTests", dependencies: ["HTTP2Wire"], swiftSettings: settings),
   .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
   .testTarget(
@@ -199,6 +206,7 @@ let package = Package(
     .library(name: "PushRingSender", targets: ["Sender", "RedisDirectory", "RedisClient"]),
   ],
   dependencies: [
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON", "YAML"]),

@@ -44,7 +44,7 @@ struct DemoCommand: AsyncParsableCommand, SettingsReader {
     let logger = try Logger("demo", settings, minimum: .error)
     // First of all, so that Ctrl-C at any moment leaves nothing behind.
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-    let cluster = try DemoCluster(pods: pods, redisServer: redisServer, logger: logger)
+    let cluster = try LocalCluster(name: "demo", pods: pods, redisServer: redisServer, logger: logger)
     let story = DemoStory(
       cluster: cluster, users: users, sessionsPerUser: sessionsPerUser, strayEvery: strayEvery, logger: logger)
     let telling = Task { try await story.tell() }

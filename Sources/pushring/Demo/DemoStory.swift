@@ -9,7 +9,7 @@ internal import Wire
 
 /// What the demonstration does, in order, and the account that it gives of it.
 struct DemoStory: Sendable {
-  let cluster: DemoCluster
+  let cluster: LocalCluster
   let users: Int
   let sessionsPerUser: Int
   let strayEvery: Int
@@ -157,7 +157,7 @@ struct DemoStory: Sendable {
 
   private func received(_ audience: DemoAudience) -> Int { audience.seats.reduce(0) { $0 + $1.received } }
 
-  private func sessions(_ audience: DemoAudience, on pod: DemoCluster.Pod) -> Int {
+  private func sessions(_ audience: DemoAudience, on pod: LocalCluster.Pod) -> Int {
     audience.seats.count { $0.pod == pod.id }
   }
 

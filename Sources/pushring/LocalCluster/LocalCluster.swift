@@ -10,10 +10,11 @@ internal import Wire
 /// A private cluster: redis-server, pods and a Sender as processes of their own, as they would run in earnest.
 ///
 /// All files are in one temporary directory, and all processes are known by id, so that nothing is left behind.
-final class DemoCluster: Sendable {
-  let name = "demo"
+final class LocalCluster: Sendable {
+  let name: String
   let redisPort: Int
   let sender: HostAndPort
+  /// As many as were asked for; a spare one may be started later.
   let pods: [Pod]
   private let directory: URL
   private let executable: URL
@@ -28,7 +29,9 @@ final class DemoCluster: Sendable {
     let administration: String
   }
 
-  init(pods count: Int, redisServer: String, logger: Logger) throws {
+  /// - Parameter name: of the cluster, and in the names of files.
+  init(name: String, pods count: Int, redisServer: String, logger: Logger) throws {
+    self.name = name
     guard let executable = Bundle.main.executableURL else { throw Failure("can't find this program's own file") }
     self.executable = executable
     self.redisServer = redisServer
@@ -43,11 +46,11 @@ final class DemoCluster: Sendable {
         id: "pod-\(index)", endpoint: "127.0.0.1:\(ports[first])", peerEndpoint: "127.0.0.1:\(ports[first + 1])",
         administration: "127.0.0.1:\(ports[first + 2])")
     }
-    directory = FileManager.default.temporaryDirectory.appendingPathComponent("pushring-demo-\(UUID().uuidString)")
+    directory = FileManager.default.temporaryDirectory.appendingPathComponent("pushring-\(name)-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
   }
 
-  private let senderAdministration: String
+  let senderAdministration: String
 
   var redisURL: String { "redis://127.0.0.1:\(redisPort)" }
 
@@ -82,13 +85,13 @@ final class DemoCluster: Sendable {
       ])
   }
 
-  func startSender() throws {
+  func startSender(_ more: [String] = []) throws {
     try start(
       "sender", executable,
       [
         "sender", "--listen", sender.description, "--admin-listen", senderAdministration, "--redis", redisURL,
         "--cluster", name,
-      ])
+      ] + more)
   }
 
   private func start(_ name: String, _ executable: URL, _ arguments: [String]) throws {
@@ -136,6 +139,25 @@ final class DemoCluster: Sendable {
     let killed = processes.withLock { processes in
       let killed = processes.first { $0.name == pod.id }?.process
       processes.removeAll { $0.name == pod.id }
+      return killed
+    }
+    killed.map(end)
+  }
+
+  /// By name: "redis", "sender", or a pod's id. Nil when it is not running.
+  func processID(_ name: String) -> Int32? {
+    processes.withLock { $0.first { $0.name == name }?.process }.flatMap { $0.isRunning ? $0.processIdentifier : nil }
+  }
+
+  func signal(_ name: String, _ number: Int32) {
+    if let id = processID(name) { Foundation.kill(id, number) }
+  }
+
+  /// SIGKILL for redis-server, which then can be started again: empty.
+  func killRedis() {
+    let killed = processes.withLock { processes in
+      let killed = processes.first { $0.name == "redis" }?.process
+      processes.removeAll { $0.name == "redis" }
       return killed
     }
     killed.map(end)

@@ -1,0 +1,18 @@
+// epoll and eventfd, which the Glibc module does not cover. The macros and enumerations are given as constants, since
+// their Swift types differ from those that the calls take.
+#ifndef PUSHRING_CEPOLL_H
+#define PUSHRING_CEPOLL_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+static const uint32_t epoll_readable = EPOLLIN | EPOLLRDHUP;
+static const uint32_t epoll_writable = EPOLLOUT;
+static const uint32_t epoll_broken = EPOLLERR | EPOLLHUP;
+static const int epoll_close_on_exec = EPOLL_CLOEXEC;
+static const int epoll_add = EPOLL_CTL_ADD;
+static const int epoll_modify = EPOLL_CTL_MOD;
+static const int eventfd_flags = EFD_NONBLOCK | EFD_CLOEXEC;
+
+#endif

@@ -1,0 +1,82 @@
+/// One message of a gRPC stream, as it came (gRPC over HTTP2, "Length-Prefixed-Message").
+public struct GRPCMessage: Hashable, Sendable {
+  /// The bytes are compressed as the `grpc-encoding` header says.
+  public let compressed: Bool
+  public let bytes: ArraySlice<UInt8>
+}
+
+/// A stream that is no sequence of messages, or one with a message that is too large; it ends the call.
+public struct GRPCFramingError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// For `grpc-status`: 8, RESOURCE_EXHAUSTED, or 13, INTERNAL.
+  public let status: Int
+  /// For `grpc-message`.
+  public let message: String
+
+  public var description: String { message }
+}
+
+/// Cuts one direction of a stream's DATA into messages, whatever pieces it comes in: a compressed flag, four bytes of
+/// length, the message.
+///
+/// It holds at most one incomplete message. A message that is whole in its piece of input is handed out as a slice of
+/// that.
+public struct GRPCMessageReader: Sendable {
+  private static let prefixCount = 5
+
+  private let maximumMessageSize: Int
+  private var cutter = PieceCutter()
+  private var failure: GRPCFramingError?
+
+  /// - Parameter maximumMessageSize: bytes of a message, as it is on the wire; gRPC's usual limit is 4 MiB.
+  public init(maximumMessageSize: Int = 4_194_304) { self.maximumMessageSize = maximumMessageSize }
+
+  /// Whether the input so far ends after a message: if not, and the stream ends, it was cut off.
+  public var isBetweenMessages: Bool { cutter.isEmpty }
+
+  /// The next message; nil when `input` is used up. What is taken is removed from the front of `input`.
+  ///
+  /// - Throws: RESOURCE_EXHAUSTED as soon as a length above the maximum is seen, INTERNAL for a compressed flag that is
+  ///   neither 0 nor 1; and the same from then on.
+  public mutating func next(from input: inout ArraySlice<UInt8>) throws(GRPCFramingError) -> GRPCMessage? {
+    if let failure { throw failure }
+    let maximum = maximumMessageSize
+    do {
+      let whole = try cutter.next(from: &input, prefix: Self.prefixCount) { bytes throws(GRPCFramingError) in
+        Self.prefixCount + (try Self.messageSize(bytes, atMost: maximum))
+      }
+      return whole.map { GRPCMessage(compressed: $0.first == 1, bytes: $0.dropFirst(Self.prefixCount)) }
+    } catch {
+      failure = error
+      cutter = PieceCutter()
+      throw error
+    }
+  }
+
+  private static func messageSize(
+    _ prefix: ArraySlice<UInt8>, atMost maximum: Int
+  ) throws(GRPCFramingError) -> Int {
+    guard prefix[prefix.startIndex] <= 1 else {
+      throw GRPCFramingError(status: 13, message: "a message's compressed flag is neither 0 nor 1")
+    }
+    let size = Int(prefix.bigEndian32(at: prefix.startIndex + 1))
+    guard size <= maximum else {
+      throw GRPCFramingError(status: 8, message: "a message of \(size) bytes; at most \(maximum) are allowed")
+    }
+    return size
+  }
+}
+
+/// Appends length-prefixed messages to a buffer.
+public enum GRPCMessageWriter {
+  /// The prefix and the message, of at most 2^32 - 1 bytes.
+  public static func append(_ message: ArraySlice<UInt8>, compressed: Bool = false, to output: inout [UInt8]) {
+    appendPrefix(count: message.count, compressed: compressed, to: &output)
+    output.append(contentsOf: message)
+  }
+
+  /// Only the five bytes before a message of `count` bytes, which the caller appends or sends from where it is.
+  public static func appendPrefix(count: Int, compressed: Bool = false, to output: inout [UInt8]) {
+    output.append(compressed ? 1 : 0)
+    output.appendBigEndian(UInt32(count))
+  }
+}

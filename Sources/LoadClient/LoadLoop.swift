@@ -1,0 +1,331 @@
+internal import Glibc
+internal import HTTP2Wire
+
+/// The loop of a `LoadPool`, confined to its thread.
+struct LoadLoop: ~Copyable {
+  var epoll: Epoll
+  var sessions: [LoadSession] = []
+  var endpoints: [LoadEndpoint] = []
+  var sessionsPerUser = 1
+  var report = LoadReport()
+  var receipts = LoadReceipts()
+  /// Nil: nothing is measured.
+  var measuringSince: UInt64?
+  var random: SplitMix
+  private let sourceAddress: UInt32
+  private var readBuffer = [UInt8](repeating: 0, count: 256 * 1024)
+  /// Sessions to connect, in order.
+  private var planned: [Int] = []
+  private var nextPlanned = 0
+  private var connectRate = 0.0
+  private var connectsDue = 0.0
+  private var lastTurn = monotonicNanoseconds()
+  /// Sessions that connect again, by when.
+  private var retries: [(time: UInt64, session: Int)] = []
+  private var lastLook: UInt64 = 0
+  private var churnRate = 0.0
+  private var churnDue = 0.0
+
+  /// A Welcome that takes longer is given up.
+  private static let patience: UInt64 = 15_000_000_000
+
+  init(sourceAddress: UInt32, seed: UInt64) throws(LoadClientError) {
+    epoll = try Epoll.make()
+    self.sourceAddress = sourceAddress
+    random = SplitMix(seed)
+  }
+
+  var wakeHandle: Int32 { epoll.wakeHandle }
+
+  // MARK: Commands
+
+  /// - Returns: false when the loop has to end.
+  mutating func perform(_ command: LoadPool.Command) -> Bool {
+    switch command {
+    case .open(let plan): open(plan)
+    case .close(let count): closeSome(count)
+    case .churn(let rate): churnRate = rate
+    case .startMeasuring:
+      receipts = LoadReceipts()
+      report.messages = 0
+      report.duplicates = 0
+      measuringSince = monotonicNanoseconds()
+    case .report(let answer): answer(counted())
+    case .receipts(let answer): answer(receipts)
+    case .stop:
+      for index in sessions.indices { disconnect(index) }
+      return false
+    }
+    return true
+  }
+
+  private mutating func open(_ plan: LoadPlan) {
+    let base = endpoints.count
+    endpoints += plan.endpoints.map { LoadEndpoint($0) }
+    sessionsPerUser = plan.sessionsPerUser
+    for (index, place) in plan.places.enumerated() {
+      planned.append(sessions.count)
+      sessions.append(
+        LoadSession(
+          user: plan.firstUser + index / plan.sessionsPerUser, number: index % plan.sessionsPerUser,
+          endpoint: base + place))
+    }
+    connectRate = plan.rate
+    connectsDue = 0
+  }
+
+  private mutating func closeSome(_ count: Int) {
+    var left = count
+    for index in sessions.indices.reversed() where left > 0 && sessions[index].phase == .live {
+      disconnect(index)
+      sessions[index].phase = .closed
+      left -= 1
+    }
+  }
+
+  private func counted() -> LoadReport {
+    var counted = report
+    for session in sessions {
+      switch session.phase {
+      case .live: counted.live += 1
+      case .connecting, .opening: counted.connecting += 1
+      case .planned, .waiting: counted.waiting += 1
+      case .closed: break
+      }
+    }
+    return counted
+  }
+
+  // MARK: A turn
+
+  mutating func turn() {
+    let now = monotonicNanoseconds()
+    let elapsed = Double(now - lastTurn) / 1e9
+    lastTurn = now
+    connectPlanned(elapsed)
+    connectAgain(now)
+    churn(elapsed)
+    giveUpTheLate(now)
+    // Taken out, because the handler changes the rest of the loop.
+    var ready: [Epoll.Ready] = []
+    epoll.wait(milliseconds: nextPlanned < planned.count ? 1 : 10) { ready.append($0) }
+    for event in ready { handle(event) }
+  }
+
+  private mutating func connectPlanned(_ elapsed: Double) {
+    guard nextPlanned < planned.count else {
+      planned = []
+      nextPlanned = 0
+      return
+    }
+    connectsDue += connectRate * elapsed
+    // All at once still means: no more than the loop can see through at a time.
+    while nextPlanned < planned.count, connectRate <= 0 || connectsDue >= 1 {
+      connectsDue -= 1
+      let index = planned[nextPlanned]
+      nextPlanned += 1
+      connect(index)
+      if connectRate <= 0, nextPlanned % 1_024 == 0 { return }
+    }
+  }
+
+  private mutating func connectAgain(_ now: UInt64) {
+    guard retries.contains(where: { $0.time <= now }) else { return }
+    let due = retries.filter { $0.time <= now }
+    retries.removeAll { $0.time <= now }
+    for retry in due where sessions[retry.session].phase == .waiting { connect(retry.session) }
+  }
+
+  private mutating func churn(_ elapsed: Double) {
+    guard churnRate > 0, !sessions.isEmpty else { return }
+    churnDue += churnRate * elapsed
+    while churnDue >= 1 {
+      churnDue -= 1
+      let index = random.below(sessions.count)
+      guard sessions[index].phase == .live else { continue }
+      disconnect(index)
+      wait(index, base: 200_000_000)
+    }
+  }
+
+  /// Once a second: who has waited too long for a Welcome.
+  private mutating func giveUpTheLate(_ now: UInt64) {
+    guard now - lastLook >= 1_000_000_000 else { return }
+    lastLook = now
+    for index in sessions.indices
+    where (sessions[index].phase == .connecting || sessions[index].phase == .opening)
+      && now - sessions[index].began > Self.patience
+    {
+      failed(index, "no Welcome within 15 s")
+    }
+  }
+
+  // MARK: Connecting
+
+  private mutating func connect(_ index: Int) {
+    let now = monotonicNanoseconds()
+    sessions[index].began = now
+    sessions[index].generation &+= 1
+    do throws(LoadClientError) {
+      guard let address = endpoints[Int(sessions[index].endpoint)].address else {
+        throw LoadClientError(message: "\(endpoints[Int(sessions[index].endpoint)].text) is no IPv4 address and port")
+      }
+      let descriptor = try Socket.connecting(to: address, from: sourceAddress)
+      sessions[index].socket = descriptor
+      sessions[index].phase = .connecting
+      sessions[index].frames = FrameReader(role: .client)
+      sessions[index].messages = GRPCMessageReader(maximumMessageSize: 1 << 20)
+      sessions[index].output = firstBytes(index)
+      sessions[index].consumed = 0
+      try epoll.add(descriptor, token: token(index), writable: true)
+    } catch {
+      failed(index, error.message)
+    }
+  }
+
+  /// Preface, settings, the call and its Hello: sent in one piece as soon as the connection stands.
+  private func firstBytes(_ index: Int) -> [UInt8] {
+    let session = sessions[index]
+    var output = clientPreface
+    FrameWriter.appendSettings([Setting(.enablePush, 0)], to: &output)
+    var encoder = HPACKEncoder()
+    var headers = HeaderList()
+    headers.append(":method", "POST")
+    headers.append(":scheme", "http")
+    headers.append(":path", "/pushring.v1.Sessions/Connect")
+    headers.append(":authority", endpoints[Int(session.endpoint)].text)
+    headers.append("te", "trailers")
+    headers.append("content-type", "application/grpc")
+    FrameWriter.appendHeaders(stream: 1, endStream: false, to: &output) { encoder.encode(headers, into: &$0) }
+    appendMessage(
+      helloFrame(
+        user: LoadPlan.userName(Int(session.user)), session: LoadPlan.sessionName(Int(session.number)),
+        epoch: session.epoch), to: &output)
+    return output
+  }
+
+  func appendMessage(_ message: [UInt8], to output: inout [UInt8]) {
+    var framed: [UInt8] = []
+    GRPCMessageWriter.append(message[...], to: &framed)
+    FrameWriter.appendData(framed[...], stream: 1, endStream: false, to: &output)
+  }
+
+  private func token(_ index: Int) -> UInt64 { UInt64(sessions[index].generation) << 32 | UInt64(index) }
+
+  // MARK: What became ready
+
+  private mutating func handle(_ event: Epoll.Ready) {
+    let index = Int(event.token & 0xffff_ffff)
+    guard index < sessions.count, sessions[index].socket >= 0, token(index) == event.token else { return }
+    if event.isBroken, sessions[index].phase == .connecting {
+      return failed(index, "connect: \(Socket.pendingError(sessions[index].socket))")
+    }
+    if event.isWritable {
+      if sessions[index].phase == .connecting { sessions[index].phase = .opening }
+      flush(index)
+    }
+    if event.isReadable || event.isBroken { read(index) }
+  }
+
+  /// Writes what waits; asks to be told when there is room if some is left.
+  mutating func flush(_ index: Int) {
+    let descriptor = sessions[index].socket
+    guard descriptor >= 0 else { return }
+    let written = sessions[index].output.withUnsafeBytes { Socket.write(descriptor, $0) }
+    guard written >= 0 else { return lost(index, "the connection broke") }
+    let isDone = written == sessions[index].output.count
+    if isDone { sessions[index].output = [] } else { sessions[index].output.removeFirst(written) }
+    try? epoll.change(descriptor, token: token(index), writable: !isDone)
+  }
+
+  /// Queued behind what waits already.
+  mutating func send(_ index: Int, _ append: (inout [UInt8]) -> Void) {
+    append(&sessions[index].output)
+    if sessions[index].phase != .connecting { flush(index) }
+  }
+
+  private mutating func read(_ index: Int) {
+    while sessions[index].socket >= 0 {
+      let count = readBuffer.withUnsafeMutableBytes { Socket.read(sessions[index].socket, $0) }
+      switch count {
+      case .bytes(let count):
+        let now = monotonicNanoseconds()
+        received(index, readBuffer[0..<count], now)
+        if count < readBuffer.count { return }
+      case .later: return
+      case .ended: return lost(index, "the pod closed the connection")
+      }
+    }
+  }
+
+  // MARK: Ends
+
+  mutating func lost(_ index: Int, _ reason: String) {
+    guard sessions[index].phase == .live else { return failed(index, reason) }
+    report.lostStreams += 1
+    interval(monotonicNanoseconds()) { $0.lostStreams += 1 }
+    note(reason)
+    disconnect(index)
+    wait(index, base: 50_000_000)
+  }
+
+  mutating func failed(_ index: Int, _ reason: String) {
+    report.failedConnects += 1
+    note(reason)
+    disconnect(index)
+    let failures = min(sessions[index].failures, 6)
+    sessions[index].failures = failures + 1
+    // Elsewhere the next time.
+    if !endpoints.isEmpty { sessions[index].endpoint = Int32(random.below(endpoints.count)) }
+    wait(index, base: 50_000_000 << UInt64(failures))
+  }
+
+  private mutating func disconnect(_ index: Int) {
+    guard sessions[index].socket >= 0 else { return }
+    close(sessions[index].socket)
+    sessions[index].socket = -1
+    sessions[index].output = []
+    sessions[index].frames = FrameReader(role: .client)
+    sessions[index].messages = GRPCMessageReader(maximumMessageSize: 1 << 20)
+  }
+
+  /// Full jitter.
+  private mutating func wait(_ index: Int, base: UInt64) {
+    sessions[index].phase = .waiting
+    retries.append((monotonicNanoseconds() + UInt64(random.below(Int(base) * 2)), index))
+  }
+
+  private mutating func note(_ reason: String) {
+    if report.reasons.count < 50 || report.reasons[reason] != nil { report.reasons[reason, default: 0] += 1 }
+  }
+
+  // MARK: Measuring
+
+  mutating func interval(_ now: UInt64, _ change: (inout LoadInterval) -> Void) {
+    guard let measuringSince, now >= measuringSince else { return }
+    let slot = Int((now - measuringSince) / 100_000_000)
+    guard slot < 36_000 else { return }
+    while receipts.timeline.count <= slot { receipts.timeline.append(LoadInterval()) }
+    change(&receipts.timeline[slot])
+  }
+}
+
+/// Where to connect: parsed once.
+struct LoadEndpoint {
+  let text: String
+  let address: sockaddr_in?
+
+  init(_ text: String) {
+    self.text = text
+    let parts = text.split(separator: ":")
+    var address = sockaddr_in()
+    guard parts.count == 2, let port = UInt16(parts[1]), inet_pton(AF_INET, String(parts[0]), &address.sin_addr) == 1
+    else {
+      self.address = nil
+      return
+    }
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    self.address = address
+  }
+}

@@ -1,0 +1,42 @@
+internal import HTTP2Wire
+
+/// One session of the load: a TCP connection with one stream. Kept small, as there are tens of thousands.
+struct LoadSession {
+  enum Phase: UInt8 {
+    /// Waits for its turn to connect.
+    case planned
+    case connecting
+    /// Hello is sent.
+    case opening
+    case live
+    /// Lost, or refused; it will connect again.
+    case waiting
+    case closed
+  }
+
+  var socket: Int32 = -1
+  var phase = Phase.planned
+  /// Of its user's sessions.
+  var number: UInt8
+  /// Connects in vain since the last Welcome.
+  var failures: UInt8 = 0
+  var endpoint: Int32
+  var user: UInt32
+  var epoch: UInt64 = 0
+  /// When it began to connect.
+  var began: UInt64 = 0
+  /// Flow control: received, and not given back yet.
+  var consumed: Int32 = 0
+  /// Counts sockets, so that what was ready of an earlier one is told apart.
+  var generation: UInt32 = 0
+  var frames = FrameReader(role: .client)
+  var messages = GRPCMessageReader(maximumMessageSize: 1 << 20)
+  /// What the socket did not take.
+  var output: [UInt8] = []
+
+  init(user: Int, number: Int, endpoint: Int) {
+    self.user = UInt32(user)
+    self.number = UInt8(truncatingIfNeeded: number)
+    self.endpoint = Int32(endpoint)
+  }
+}

@@ -113,7 +113,7 @@ extension LoadLoop {
     guard push < Self.maximumPushes else { return }
     while receipts.sessions.count <= push { receipts.sessions.append(0) }
     let bit = UInt64(1) << UInt64(sessions[index].number % 64)
-    if receipts.sessions[push] & bit != 0 {
+    if receipts.sessions[push] & bit != 0, !message.isShared {
       report.duplicates += 1
       return
     }

@@ -58,6 +58,13 @@ public struct View: Hashable, Sendable {
     ring.successors(of: hash, count: count).compactMap { activeByPodID[$0.id] }
   }
 
+  /// The members without those of one pod, as a view of its own that nobody published: for asking "what if".
+  public func without(podID: String) throws(HashRingError) -> View {
+    try View(
+      stamp: .none, members: members.filter { $0.podID != podID }, tokensPerWeight: ring.tokensPerWeight,
+      newest: newest)
+  }
+
   /// By halving: looked up for each user when a view changes.
   public func member(_ incarnation: Incarnation) -> Member? {
     var low = 0

@@ -35,6 +35,9 @@ extension PushRoute {
     for outcome in answer.sessions where isTarget(outcome.session) { note(outcome, of: call) }
     noteSilence(about: call, answered: Set(answer.sessions.map(\.session)))
     strays.formUnion(answer.strays)
+    if call.targets == everything, !answer.isFromMember {
+      doubts.append("pod \(call.member.podID) is no member any more, so it could not say where else sessions are")
+    }
     if call.targets == everything { answeredInFull.insert(call.member.incarnation) }
   }
 

@@ -224,7 +224,7 @@ extension PushRoute {
 
 extension View {
   /// The active member at the hash modulo their number, by pod id.
-  func memberByModulo(ofUserHash hash: UInt64) -> Member? {
+  public func memberByModulo(ofUserHash hash: UInt64) -> Member? {
     guard !ring.members.isEmpty else { return nil }
     let podID = ring.members[Int(hash % UInt64(ring.members.count))].id
     return members.last { $0.podID == podID && $0.state == .active }

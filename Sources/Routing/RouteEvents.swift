@@ -54,18 +54,22 @@ public struct CallAnswer: Hashable, Sendable {
   public var isComplete: Bool
   /// The shell still trusts such a claim: its own view was confirmed less than a lease ago.
   public var viewIsFresh: Bool
+  /// The process that answered is a member, as the incarnation that was asked. Another one, or one that is about to leave,
+  /// knows nothing of strays.
+  public var isFromMember: Bool
   /// Other incarnations that the pod knows to hold sessions of the user.
   public var strays: [Incarnation]
   /// The pod's window.
   public var stamps: WindowStamps
 
   public init(
-    sessions: [CallOutcome], isComplete: Bool = false, viewIsFresh: Bool = true, strays: [Incarnation] = [],
-    stamps: WindowStamps
+    sessions: [CallOutcome], isComplete: Bool = false, viewIsFresh: Bool = true, isFromMember: Bool = true,
+    strays: [Incarnation] = [], stamps: WindowStamps
   ) {
     self.sessions = sessions
     self.isComplete = isComplete
     self.viewIsFresh = viewIsFresh
+    self.isFromMember = isFromMember
     self.strays = strays
     self.stamps = stamps
   }

@@ -40,6 +40,9 @@ final class MembershipKeeper: Sendable {
     /// A resume was asked for, and its answer has not come: the registry may count this pod as a member again, while the
     /// pod has not done what a resume asks of it.
     var isResuming = false
+    /// Written off, and not a new incarnation yet: the old one is over, even if a registry that lost its data would take
+    /// it back.
+    var mustJoinAnew = false
   }
 
   private init(
@@ -164,6 +167,7 @@ final class MembershipKeeper: Sendable {
   private func renew() async {
     let before = ContinuousClock.now
     do {
+      if state.withLock({ $0.mustJoinAnew }) { return try await joinAnew() }
       if state.withLock({ $0.isResuming }) {
         try await resume()
         return endStreamsAfterGrace()
@@ -261,11 +265,15 @@ final class MembershipKeeper: Sendable {
   private func joinAnew() async throws(DirectoryError) {
     logger.warning("The registry has written this pod off: it ends its streams and joins as a new incarnation")
     hub.membershipEnded()
-    state.withLock { $0.isResuming = false }
+    state.withLock { state in
+      state.isResuming = false
+      state.mustJoinAnew = true
+    }
     hub.endAll(
       StreamEnd(.membershipLost, "this pod was cut off from the registry for longer than its grace; connect again"))
     let before = ContinuousClock.now
     let membership = try await directory.join(description)
+    state.withLock { $0.mustJoinAnew = false }
     hub.joined(membership, asked: before)
     await admitted(membership)
     if hub.isDraining { try await directory.drain(incarnation) }

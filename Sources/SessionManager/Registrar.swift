@@ -161,9 +161,12 @@ final class Registrar: Sendable {
       case .restore(let record):
         try await restore(record)
       case .verify(let key):
+        // What a stream on its way is about to be told is not another's to take.
+        if hub.isRegistering(key) { return false }
         try await takeAwayUnbacked(key)
         verifyAgain(key)
       case .verifyFinally(let key):
+        if hub.isRegistering(key) { return false }
         try await takeAwayUnbacked(key)
       }
       return true

@@ -129,6 +129,11 @@ final class Checker {
     guard let result = push.result, result.completeness == .complete else { return }
     completePushes += 1
     for trace in push.openAtStart where trace.isOpen && !push.reached.contains(trace.id) && !isPastGrace(trace, world) {
+      let later = openStreams(of: trace.userHash).contains { other in
+        other.key == trace.key && push.reached.contains(other.id)
+          && (other.record?.epoch ?? .none) > (trace.record?.epoch ?? .none)
+      }
+      if later { continue }
       // A later connection of the same device stands for it; and one that was welcomed in an outage of the registry, and is
       // not registered yet, can't be known to a Sender that does reach the registry: a known limit.
       guard let record = trace.record, newestEpoch[trace.key] == record.epoch else { continue }

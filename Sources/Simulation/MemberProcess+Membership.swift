@@ -112,6 +112,7 @@ extension MemberProcess {
       reachesRegistry = false
       confirmOutage(then: done)
     }
+    if mustJoinAnew { return joinAnew { $0 ? done() : failed() } }
     if isResuming, !isBroken(.lostResume) { return resume(incarnation, then: { $0 ? done() : failed() }) }
     world.callMembership(from: self, { $0.renew(incarnation) }) { [self] renewal in
       switch renewal {
@@ -164,9 +165,11 @@ extension MemberProcess {
     world.tell("\(name) was written off; it closes its streams and joins anew")
     placement = nil
     isResuming = false
+    mustJoinAnew = true
     endAll(.membershipLost)
     join { [self] isMember in
       guard isMember, let incarnation else { return then(false) }
+      mustJoinAnew = false
       drainAgain(incarnation, then: then)
     }
   }

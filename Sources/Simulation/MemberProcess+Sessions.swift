@@ -231,10 +231,12 @@ extension MemberProcess {
       world.callRegistry(from: self, { $0.unregister(record) }) { done($0 != nil) }
     case .restore(let record): restoreProvisional(record, then: done)
     case .verify(let key, let isRepeated):
+      if table.isRegistering(key) { return done(false) }
       let incarnation = incarnation
       world.callRegistry(from: self, { $0.record(key, of: incarnation) }) { [self] record in
         guard let record else { return done(false) }
         verifyAgain(key, isRepeated)
+        if table.isRegistering(key) { return done(false) }
         guard let record, !adopt(record), !table.holds(key) else { return done(true) }
         world.callRegistry(from: self, { $0.unregister(record) }) { done($0 != nil) }
       }
@@ -275,7 +277,8 @@ extension MemberProcess {
   // MARK: Delivery
 
   /// What a Sender's call is answered with; one step.
-  func deliver(_ push: Push, _ targets: CallTargets, _ stamps: WindowStamps) -> CallAnswer {
+  /// - Parameter asked: whom the Sender takes this process to be.
+  func deliver(_ push: Push, _ targets: CallTargets, _ stamps: WindowStamps, asked: Incarnation) -> CallAnswer {
     stampsSeen(stamps)
     let wanted: [DeliveryTarget] =
       switch targets {
@@ -296,7 +299,8 @@ extension MemberProcess {
     }
     return CallAnswer(
       sessions: deliveries.map { CallOutcome(session: $0.session, outcome: $0.outcome, epoch: $0.epoch) },
-      isComplete: claim?.isComplete ?? false, strays: claim?.strays ?? [], stamps: window?.stamps ?? .none)
+      isComplete: claim?.isComplete ?? false, isFromMember: claim != nil && incarnation == asked,
+      strays: claim?.strays ?? [], stamps: window?.stamps ?? .none)
   }
 
   // MARK: Leaving

@@ -35,6 +35,8 @@ final class MemberProcess: Actor {
   /// A resume was asked for, and its answer has not come.
   var isResuming = false
   var isWritingOff = false
+  /// Written off, and not a new incarnation yet.
+  var mustJoinAnew = false
   /// How far the registry's clock is ahead of the own one, at most.
   var serverLead: Duration?
 

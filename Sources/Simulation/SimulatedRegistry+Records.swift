@@ -53,6 +53,10 @@ extension SimulatedRegistry {
     takeovers[incarnation]?.removeAll { $0.id <= id }
   }
 
+  func hasKnown(_ incarnation: Incarnation) -> Bool {
+    members[incarnation] != nil || departed[incarnation] != nil || swept.contains(incarnation)
+  }
+
   /// Whether it lost data, and nothing has settled since: then records may be missing.
   var isRecovering: Bool { meta?.settled == nil || meta?.runID != serverRunID }
 

@@ -96,7 +96,7 @@ final class SimulatedSender: Actor {
     let stamps = follower.window?.stamps ?? .none
     world.callPod(
       from: self, to: member.address, timeout: world.timing.pushTimeout,
-      serve: { $0.deliver(push, targets, stamps) }
+      serve: { $0.deliver(push, targets, stamps, asked: member.incarnation) }
     ) { [self] outcome in
       switch outcome {
       case .answered(var answer):

@@ -153,6 +153,16 @@ import Testing
     #expect(push.result?.completeness == .complete)
   }
 
+  /// Found by the simulation: a new process at the address of an owner that has left.
+  @Test func anOwnerThatIsNoMemberAnyMoreLeavesADoubt() throws {
+    var push = ring()
+    push.answer(owner, [], isFromMember: false)
+    push.handle(.recordsRead([try record("phone", at: 2)]))
+    push.answer(other, [try outcome("phone")])
+    #expect(push.outcomes == ["phone pod-2 delivered"])
+    #expect(push.result?.completeness == .unknown)
+  }
+
   @Test func aPodThatTheOwnerNamesAndThatLeavesOutASessionIsAskedForIt() throws {
     var push = ring()
     push.answer(owner, [], strays: [other.incarnation])

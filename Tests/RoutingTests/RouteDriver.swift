@@ -34,14 +34,15 @@ struct RouteDriver {
 
   /// The oldest open call to that pod is answered.
   mutating func answer(
-    _ member: Member, _ sessions: [CallOutcome], complete: Bool = false, fresh: Bool = true, strays: [Incarnation] = [],
-    stamps: WindowStamps? = nil
+    _ member: Member, _ sessions: [CallOutcome], complete: Bool = false, fresh: Bool = true, isFromMember: Bool = true,
+    strays: [Incarnation] = [], stamps: WindowStamps? = nil
   ) {
     handle(
       .answered(
         takeCall(member),
         CallAnswer(
-          sessions: sessions, isComplete: complete, viewIsFresh: fresh, strays: strays, stamps: stamps ?? self.stamps)))
+          sessions: sessions, isComplete: complete, viewIsFresh: fresh, isFromMember: isFromMember, strays: strays,
+          stamps: stamps ?? self.stamps)))
   }
 
   mutating func fail(_ member: Member, _ kind: CallFailure.Kind = .unreachable) {

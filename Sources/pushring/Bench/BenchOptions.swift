@@ -78,4 +78,20 @@ struct BenchOptions: ParsableArguments {
       "connect-rate": "\(connectRate)", "churn": "\(churn)",
     ]
   }
+
+  /// What the pushes of a run are like.
+  struct PushSettings: Sendable {
+    var rate: Double
+    var concurrency: Int
+    var size: Int
+    var mode: PushMode
+    var fanOut: Int
+    var zipf: Double
+    var strategy: BenchStrategy
+  }
+
+  var pushes: PushSettings {
+    PushSettings(
+      rate: rate, concurrency: concurrency, size: size, mode: mode, fanOut: fanOut, zipf: zipf, strategy: strategy)
+  }
 }

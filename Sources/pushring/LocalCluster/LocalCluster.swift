@@ -29,8 +29,11 @@ final class LocalCluster: Sendable {
     let administration: String
   }
 
-  /// - Parameter name: of the cluster, and in the names of files.
-  init(name: String, pods count: Int, redisServer: String, logger: Logger) throws {
+  /// - Parameters:
+  ///   - name: of the cluster, and in the names of files.
+  ///   - redis: one that runs; nil: `startRedis` starts a private one.
+  init(name: String, pods count: Int, redisServer: String, redis: String? = nil, logger: Logger) throws {
+    givenRedis = redis
     self.name = name
     guard let executable = Bundle.main.executableURL else { throw Failure("can't find this program's own file") }
     self.executable = executable
@@ -52,11 +55,13 @@ final class LocalCluster: Sendable {
 
   let senderAdministration: String
 
-  var redisURL: String { "redis://127.0.0.1:\(redisPort)" }
+  private let givenRedis: String?
+  var redisURL: String { givenRedis ?? "redis://127.0.0.1:\(redisPort)" }
 
   // MARK: Starting
 
   func startRedis() throws {
+    guard givenRedis == nil else { return }
     let arguments = [
       "--port", "\(redisPort)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory.path,
     ]

@@ -106,9 +106,10 @@ extension StreamEnd: Error {
       self.init(code: error is CancellationError ? 1 : 14, message: "\(endpoint): \(error)")
       return
     }
+    let advice = error.code == .unimplemented ? "; this is no pod's session address (its --listen): give one" : ""
     let endpoints = error.metadata[stringValues: "pushring-endpoints"].flatMap { $0.split(separator: ",") }
     self.init(
-      code: error.code.rawValue, message: "\(endpoint): \(error.message)",
+      code: error.code.rawValue, message: "\(endpoint): \(error.message)\(advice)",
       reason: error.metadata[stringValues: "pushring-reason"].first { _ in true } ?? "",
       endpoints: endpoints.map { $0.filter { $0 != " " } })
   }

@@ -232,6 +232,21 @@ def test_inspect_names_a_redis_that_does_not_answer():
     assert f"127.0.0.1:{port}" in text
 
 
+@pytest.mark.parametrize("bad", ["", "u" * 257], ids=["empty", "over-long"])
+def test_a_user_that_no_pod_takes_ends_connect(cluster, bad):
+    done = run("connect", "--endpoint", cluster.pods["pod-0"].address, "--user", bad)
+    assert done.code == 1, done.text
+    assert "refused" in done.text and "the user id" in done.text
+
+
+@pytest.mark.parametrize("which", ["peer", "sender"])
+def test_an_address_that_is_no_session_port_ends_connect(cluster, which):
+    address = cluster.sender.address if which == "sender" else f"127.0.0.1:{cluster.pods['pod-0'].peer}"
+    done = run("connect", "--endpoint", address, "--user", "u")
+    assert done.code == 1, done.text
+    assert address in done.text and "--listen" in done.text
+
+
 def test_a_push_names_a_sender_that_does_not_answer():
     port = free_port()
     text = failed("push", "--sender", f"127.0.0.1:{port}", "--user", "u", "--message", "m")

@@ -188,6 +188,8 @@ extension PodLink {
     var options = CallOptions.defaults
     options.waitForReady = false
     options.maxResponseMessageBytes = 16 * 1024 * 1024
+    // grpc-swift-nio-transport 2.9 takes the limit of what is received from this one, and 4 MiB without.
+    options.maxRequestMessageBytes = 24 * 1024 * 1024
     try await Pushring_V1_Delivery.Client(wrapping: client).deliver(options: options) { writer in
       self.connected()
       try await self.writeBatches(to: writer, wakeUps)

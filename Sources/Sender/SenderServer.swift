@@ -13,8 +13,9 @@ public final class SenderServer: Service {
   private let channels = ServerChannels()
   private let transport: HTTP2ServerTransport.Posix
 
-  /// Of the users of one PushMany at their longest, and a payload; a single payload is bounded far below.
-  private static let maximumRequestBytes = 8 * 1024 * 1024
+  /// Above a payload of the largest size that can be configured (16 MiB) with the users of one PushMany at their longest:
+  /// a larger request is cut off without a word, and one that is too large for this Sender is to be told its limit.
+  private static let maximumRequestBytes = 24 * 1024 * 1024
 
   /// - Parameters:
   ///   - host: an IP address of this machine, or "localhost".

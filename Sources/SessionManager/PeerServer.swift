@@ -17,8 +17,8 @@ final class PeerServer: Sendable {
   private let channels = ServerChannels()
   private let isStopping = Atomic(false)
 
-  /// A batch of many messages may be large; one push's payload is far smaller.
-  private static let maximumBatchBytes = 16 * 1024 * 1024
+  /// Above what a Sender sends: a batch of 1 MiB, or one message of the largest payload that can be configured (16 MiB).
+  private static let maximumBatchBytes = 24 * 1024 * 1024
 
   init(host: String, port: Int, services: [any RegistrableRPCService], logger: Logger) {
     self.host = host

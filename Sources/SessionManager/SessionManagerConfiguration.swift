@@ -19,7 +19,7 @@ public struct SessionManagerConfiguration: Sendable, Hashable {
   public var helloTimeout: Duration = .seconds(5)
   /// What may be queued for one session; a message that finds it reached gets the outcome `slow`.
   public var outboundLimitBytes: Int = 1024 * 1024
-  /// Of one encoded frame; a larger message is refused.
+  /// Of a message's payload; a larger one is refused.
   public var maximumMessageBytes: Int = 256 * 1024
   /// Open streams; 0: no limit of its own.
   public var maximumSessions: Int = 0

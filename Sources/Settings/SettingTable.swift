@@ -91,9 +91,11 @@ public enum Settings {
   public static let outboundLimit = Setting(
     "outbound-limit", of: [.sessionManager], default: "1048576", type: .integer(1_024...1_073_741_824),
     help: "Bytes that may wait in one session's outbound queue; beyond that pushes to it report \"slow\".")
+  /// Of a message's payload, whatever is configured.
+  public static let largestMessage = 16_777_216
   public static let maximumMessage = Setting(
-    "max-message", of: [.sessionManager], default: "262144", type: .integer(1...16_777_216),
-    help: "Largest message in bytes that a session takes; larger ones are refused.")
+    "max-message", of: [.sessionManager, .sender], default: "262144", type: .integer(1...largestMessage),
+    help: "Largest payload of a message in bytes; larger ones are refused. The same for pods and Senders.")
   public static let maximumSessions = Setting(
     "max-sessions", of: [.sessionManager], default: "0", type: .integer(0...100_000_000),
     help: "Sessions at which the pod is full and sends clients to its successors; 0: no limit.")

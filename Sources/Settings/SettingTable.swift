@@ -34,7 +34,7 @@ public enum Settings {
   public static let renewalInterval = Setting(
     "renewal-interval", of: ProgramName.redisClients, default: "1s",
     type: .duration(.milliseconds(100)...(.seconds(100))),
-    help: "How often a pod renews its lease; a third of the lease or less. The same for the whole cluster.")
+    help: "How often a pod renews its lease; half of the lease or less. The same for the whole cluster.")
   public static let grace = Setting(
     "grace", of: ProgramName.redisClients, default: "60s", type: .duration(.seconds(1)...(.seconds(3_600))),
     help: "How long a pod whose lease ended may come back with its sessions. The same for the whole cluster.")

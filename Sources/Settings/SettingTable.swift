@@ -18,7 +18,8 @@ public enum Settings {
 
   public static let redis = Setting(
     "redis", of: ProgramName.redisClients, default: "redis://127.0.0.1:6379", isSecret: true, type: .text,
-    help: "The registry: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], or rediss:// for TLS.")
+    help:
+      "The registry: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS; %XX in user and password.")
   public static let redisCertificateAuthority = Setting(
     "redis-ca-file", of: ProgramName.redisClients, default: nil, type: .file,
     help: "With rediss://: PEM file of the certificate authority to trust instead of the system's.")

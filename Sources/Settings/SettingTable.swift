@@ -128,7 +128,7 @@ public enum Settings {
 
   public static let endpoint = Setting(
     "endpoint", of: [.connect], default: "127.0.0.1:7400", type: .addresses,
-    help: "Any pods of the cluster; they say which one is the user's.")
+    help: "Any pods of the cluster, several separated by commas; they say which one is the user's.")
   public static let connectTimeout = Setting(
     "connect-timeout", of: [.connect], default: "5s", type: .duration(.milliseconds(100)...(.seconds(300))),
     help: "How long one pod may take to welcome the session before the next is tried.")

@@ -48,9 +48,10 @@ def test_inspect_prints_a_table_and_a_picture(cluster):
     assert table.code == 0, table.text
     for pod in cluster.pods:
         assert pod in table.out
-    picture = run("ring", "inspect", *cluster.registry, "--output", "svg")
-    assert picture.code == 0, picture.text
-    assert picture.out.lstrip().startswith("<") and "<svg" in picture.out and "</svg>" in picture.out
+    pictures = [("ring", "inspect"), ("ring", "owner", "alice")]
+    for picture in [run(*command, *cluster.registry, "--output", "svg") for command in pictures]:
+        assert picture.code == 0, picture.text
+        assert picture.out.lstrip().startswith("<") and "<svg" in picture.out and "</svg>" in picture.out
 
 
 def test_sessions_lists_a_user_s_sessions_with_their_pods(cluster, clients, user):

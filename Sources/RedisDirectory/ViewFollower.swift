@@ -149,7 +149,8 @@ extension ViewFollower {
         if count.isMultiple(of: 10) { _ = try await refresh() } else { try await compareStamps() }
         succeeded()
       } catch {
-        failed(error)
+        // At the end the client is stopped as well.
+        if !Task.isCancelled { failed(error) }
       }
       count += 1
       try? await Task.sleep(for: pollInterval)

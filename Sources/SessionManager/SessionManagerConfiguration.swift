@@ -8,7 +8,7 @@ public struct SessionManagerConfiguration: Sendable, Hashable {
   public var advertise: String = ""
   /// What Senders and other pods are told: "HOST:PORT". Empty: the address that is really listened on.
   public var peerAdvertise: String = ""
-  /// An IP address of this machine, or "localhost".
+  /// An IP address of this machine, or a name of it.
   public var peerListenHost: String
   /// 0: any free port.
   public var peerListenPort: Int

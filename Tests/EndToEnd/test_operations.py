@@ -197,7 +197,8 @@ def test_a_port_in_use_is_named(cluster, ports, which):
         arguments = list(ports)
         arguments[arguments.index(which) + 1] = f"127.0.0.1:{taken}"
         text = failed("session-manager", "--pod-id", "twin", *arguments, *cluster.registry)
-    assert str(taken) in text
+    assert f"127.0.0.1:{taken} ({which}): the port is in use" in text
+    assert "descriptor" not in text and "error   " not in text and "can't be" not in text, text
     # It is no member: a pod that can't be reached must not own users.
     eventually("the twin is not active", lambda: "twin" not in cluster.active())
 
@@ -224,7 +225,17 @@ def test_a_port_in_use_fails_a_sender(cluster):
     text = failed(
         "sender", "--listen", cluster.sender.address, "--admin-listen", f"127.0.0.1:{free_port()}", *cluster.registry
     )
-    assert str(cluster.sender.port) in text
+    assert f"{cluster.sender.address} (--listen): the port is in use" in text
+    assert "descriptor" not in text and "error   " not in text and "can't be" not in text, text
+
+
+@pytest.mark.parametrize("which", ["--listen", "--peer-listen", "--admin-listen"])
+@pytest.mark.parametrize("host,words", [("no-such-host.invalid", "can't be resolved"), ("192.0.2.1", "no such address")])
+def test_an_address_that_is_not_this_machine_s_is_named(cluster, ports, which, host, words):
+    arguments = list(ports)
+    arguments[arguments.index(which) + 1] = f"{host}:{free_port()}"
+    text = failed("session-manager", "--pod-id", "lost", *arguments, *cluster.registry)
+    assert f"on {host}:" in text and f"({which})" in text and words in text
 
 
 def test_inspect_names_a_redis_that_does_not_answer():

@@ -43,6 +43,17 @@ struct CommandLineTests {
     #expect(done.output.contains("--weight: \"\(weight)\" must be a whole number from 1 to 100"))
   }
 
+  @Test(arguments: [
+    ("--pod-id", "a b", "\"a b\" is not usable"), ("--pod-id", "", "is not usable"),
+    ("--zone", String(repeating: "z", count: 257), "257 bytes"), ("--zone", "a\tb", "control character"),
+  ])
+  func aPodThatCannotJoinDoesNotOpenItsPorts(flag: String, text: String, words: String) async throws {
+    let done = try await pushring(["session-manager", flag, text])
+    #expect(done.code == 64)
+    #expect(done.output.contains("\(flag): ") && done.output.contains(words))
+    #expect(!done.output.contains("istening"))
+  }
+
   @Test func anUnknownFlagIsAnErrorThatNamesTheNearest() async throws {
     let done = try await pushring(["session-manager", "--wieght", "3"])
     #expect(done.code == 64)

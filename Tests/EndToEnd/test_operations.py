@@ -269,6 +269,13 @@ def test_a_push_to_an_empty_user_fails_in_words(cluster):
     assert "user" in failed("push", "--sender", cluster.sender.address, "--user", "", "--message", "m")
 
 
+def test_a_push_above_the_sender_s_limit_names_it(cluster, tmp_path):
+    file = tmp_path / "large"
+    file.write_bytes(b"x" * 16 * 1024 * 1024)
+    text = failed("push", "--sender", cluster.sender.address, "--user", "u", "--file", file)
+    assert "16777216 bytes" in text and "at most 262144" in text
+
+
 def test_a_push_needs_a_message_or_a_file(cluster):
     text = failed("push", "--sender", cluster.sender.address, "--user", "u")
     assert "--message" in text and "--file" in text

@@ -93,6 +93,16 @@ struct CommandLineTests {
     #expect(done.output.contains("--file /nowhere/at-all: can't be read"))
   }
 
+  @Test func aFileThatNoSenderTakesIsNotSent() async throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.file("large")
+    try Data(count: 16 * 1024 * 1024 + 1).write(to: file)
+    let done = try await pushring(["push", "--sender", "127.0.0.1:1", "--user", "u", "--file", file.path])
+    #expect(done.code == 1)
+    #expect(done.output.contains("--file \(file.path): the payload is too large"))
+    #expect(done.output.contains("16777216"))
+  }
+
   @Test func aPushToASenderThatIsNotThereFailsSoonAndNamesIt() async throws {
     let port = try freePort()
     let done = try await pushring(["push", "--sender", "127.0.0.1:\(port)", "--user", "u", "--message", "m"])

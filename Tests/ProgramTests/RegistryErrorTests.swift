@@ -55,6 +55,16 @@ struct RegistryErrorTests {
     let ready = try await get(admin, "/readyz")
     #expect(ready.status == 503)
     #expect(ready.body.contains("Redis at redis://127.0.0.1:\(port)"))
+    if program == "sender" {
+      let sender = arguments[arguments.firstIndex(of: "--listen")! + 1]
+      _ = try await server.line(containing: "Listening for pushes")
+      _ = try await server.line(containing: "The view can't be read")
+      let push = try await pushring(["push", "--sender", sender, "--user", "u", "--message", "m"])
+      #expect(push.code == 1)
+      #expect(push.output.contains("the Sender at \(sender) refused the push: no view of the cluster is known yet"))
+      #expect(push.output.contains("redis://127.0.0.1:\(port)"))
+      #expect(!push.output.contains("is it running there"))
+    }
     server.signal(SIGTERM)
     #expect(try await server.awaitExit() == .code(0))
   }

@@ -179,7 +179,7 @@ let tests: [Target] = [
     name: "SenderTests",
     dependencies: [
       "Sender", "GRPCServing", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "HashRing", "TestServers",
-      grpcCore, grpcProtobuf, grpcTransport, logging,
+      grpcCore, grpcProtobuf, grpcTransport, logging, nio("NIOCore"),
     ],
     swiftSettings: settings),
   .testTarget(

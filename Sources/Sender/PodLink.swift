@@ -110,10 +110,8 @@ final class PodLink: Sendable {
     do {
       try await stream()
       reason = "it ended the stream"
-    } catch let error as RPCError {
-      reason = error.cause.map { "\(error.message) (\($0))" } ?? error.message
     } catch {
-      reason = "\(error)"
+      reason = linkFailureWords(error)
     }
     let ended = attempt.withLock { attempt in
       defer { attempt = Attempt() }

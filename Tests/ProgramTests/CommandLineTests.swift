@@ -52,6 +52,7 @@ struct CommandLineTests {
     #expect(done.code == 64)
     #expect(done.output.contains("\(flag): ") && done.output.contains(words))
     #expect(!done.output.contains("istening"))
+    #expect(done.output.contains("See 'pushring session-manager --help'"))
   }
 
   @Test func anUnknownFlagIsAnErrorThatNamesTheNearest() async throws {
@@ -72,6 +73,31 @@ struct CommandLineTests {
     let done = try await pushring(["sender", "--config", directory.file("config.yaml").path])
     #expect(done.code == 64)
     #expect(done.output.contains("unknown key \"strateg\": did you mean strategy?"))
+  }
+
+  @Test func anErrorAboutASettingShowsTheUsageOfItsCommand() async throws {
+    let done = try await pushring(["ring", "inspect", "--lease", "soon"])
+    #expect(done.code == 64)
+    #expect(done.output.contains("Error: --lease: \"soon\" must be a duration"))
+    #expect(done.output.contains("\nUsage: pushring ring inspect <options>\n"))
+    #expect(done.output.contains("See 'pushring ring inspect --help'"))
+  }
+
+  @Test func aVariableThatResemblesNoneHasNoSuggestion() async throws {
+    let done = try await pushring(["sender"], environment: ["PUSHRING_USER": "ann"])
+    #expect(done.code == 64)
+    #expect(done.output.contains("unknown environment variable PUSHRING_USER; Docs/configuration.md lists all"))
+  }
+
+  @Test(arguments: ["{\"listen\": \"1", "", "[1]"])
+  func aBrokenFileIsNamedAndWhatIsBrokenInIt(content: String) async throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.file("broken.json")
+    try Data(content.utf8).write(to: file)
+    let done = try await pushring(["sender", "--config", file.path])
+    #expect(done.code == 64)
+    #expect(done.output.contains("configuration file \(file.path): can't be understood: "))
+    #expect(!done.output.contains("NSCocoa") && !done.output.contains("UserInfo"))
   }
 
   @Test func aRenewalIntervalThatLeavesNoRoomForALateRenewalIsRefused() async throws {

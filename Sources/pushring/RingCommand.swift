@@ -44,18 +44,25 @@ struct RingInspectCommand: AsyncParsableCommand, SettingsReader {
   func run() async throws {
     let settings = try settings()
     let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
-    try await access.use { directory in
-      repeat {
-        show(try await look(directory))
-        if watch { try await Task.sleep(for: .seconds(interval)) }
-      } while watch
+    let isKnown = try await access.use { directory in
+      while true {
+        let known = try await look(directory)
+        // A program gets an object in any case; people get the error below.
+        if let known { show(known) } else if watch || output == .json { show(try nobody(directory)) }
+        guard watch else { return known != nil }
+        try await Task.sleep(for: .seconds(interval))
+      }
     }
+    if !isKnown { throw nobodyEverJoined(access.directory) }
   }
 
-  private func look(_ directory: RedisDirectory) async throws -> String {
-    guard let window = try await directory.window() else {
-      return try text(ClusterReport(emptyCluster: directory.cluster.text), view: nil)
-    }
+  private func nobody(_ directory: RedisDirectory) throws -> String {
+    try text(ClusterReport(emptyCluster: directory.cluster.text), view: nil)
+  }
+
+  /// Nil when nobody ever joined.
+  private func look(_ directory: RedisDirectory) async throws -> String? {
+    guard let window = try await directory.window() else { return nil }
     let report = ClusterReport(
       cluster: directory.cluster.text, window: window, status: try await directory.memberStatus())
     return try text(report, view: window.current)
@@ -104,7 +111,7 @@ struct RingOwnerCommand: AsyncParsableCommand, SettingsReader {
     let (window, status) = try await access.use { directory in
       (try await directory.window(), output == .svg ? try await directory.memberStatus() : [])
     }
-    guard let window else { throw Failure("cluster \(access.directory.cluster) has no members: nobody ever joined it") }
+    guard let window else { throw nobodyEverJoined(access.directory) }
     let report = OwnerReport(user: user, view: window.current, successors: max(0, min(successors, 1_000)))
     switch output {
     case .table: printData(report.table)
@@ -115,6 +122,10 @@ struct RingOwnerCommand: AsyncParsableCommand, SettingsReader {
     }
     if report.owner == nil { throw ExitCode(1) }
   }
+}
+
+private func nobodyEverJoined(_ directory: RedisDirectory) -> Failure {
+  Failure("cluster \(directory.cluster) has no members: nobody ever joined it; is its name right (--cluster, --redis)?")
 }
 
 func checkedUser(_ text: String) throws -> UserID {

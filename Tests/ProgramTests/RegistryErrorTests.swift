@@ -34,11 +34,20 @@ struct RegistryErrorTests {
     #expect(!done.output.contains("secret"))
   }
 
-  @Test func anEmptyClusterIsNoError() async throws {
+  @Test(arguments: [["inspect"], ["owner", "ann"]])
+  func aClusterThatNobodyEverJoinedIsToldAsSuch(command: [String]) async throws {
     let redis = try await RedisServer.start()
-    let done = try await pushring(["ring", "inspect", "--redis", redis.url, "--cluster", "nobody"])
-    #expect(done.code == 0)
-    #expect(done.output == "cluster nobody: no members\n")
+    let done = try await pushring(["ring"] + command + ["--redis", redis.url, "--cluster", "nobody"])
+    #expect(done.code == 1)
+    #expect(done.output.hasPrefix("Error: cluster nobody has no members: nobody ever joined it"))
+    try await redis.kill()
+  }
+
+  @Test func aProgramGetsAnObjectOfAClusterThatNobodyEverJoined() async throws {
+    let redis = try await RedisServer.start()
+    let done = try await pushring(["ring", "inspect", "--redis", redis.url, "--output", "json"])
+    #expect(done.code == 1)
+    #expect(done.output.hasPrefix("{\"cluster\":\"default\"") && done.output.contains("\"members\":[]"))
     try await redis.kill()
   }
 

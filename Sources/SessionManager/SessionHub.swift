@@ -101,9 +101,10 @@ final class SessionHub: Sendable {
   /// Strays are counted for people to see, one look at the ring for each session.
   var load: MemberLoad {
     let records = records
-    guard let view = window?.current else { return MemberLoad(sessions: records.count, strays: 0) }
+    guard let view = window?.current, let incarnation else { return MemberLoad(sessions: records.count, strays: 0) }
+    // By incarnation: another process may have this pod's id by mistake, and then one of the two owns nothing.
     let strays = records.count { record in
-      view.owner(ofUserHash: keyHash(record.key.user.text.utf8))?.podID != podID
+      view.owner(ofUserHash: keyHash(record.key.user.text.utf8))?.incarnation != incarnation
     }
     return MemberLoad(sessions: records.count, strays: strays)
   }

@@ -238,6 +238,15 @@ def test_an_address_that_is_not_this_machine_s_is_named(cluster, ports, which, h
     assert f"on {host}:" in text and f"({which})" in text and words in text
 
 
+def test_a_second_process_with_a_pod_s_id_warns(own_cluster):
+    cluster = own_cluster(pods=1)
+    first = cluster.pods["pod-0"]
+    twin = cluster.start_pod("pod-0")
+    warning = "Another process is a member with this pod's id at another address"
+    eventually("it warns", lambda: warning in twin.child.log.split("\n", 1)[-1])
+    assert f"127.0.0.1:{first.peer}" in twin.child.log
+
+
 def test_inspect_names_a_redis_that_does_not_answer():
     port = free_port()
     text = failed("ring", "inspect", "--redis", f"redis://127.0.0.1:{port}", "--cluster", CLUSTER)

@@ -51,14 +51,14 @@ let shells: [Target] = [
   .target(
     name: "SessionManager",
     dependencies: [
-      "SessionEdge", "GRPCServing", "RedisDirectory", "Wire", "Placement", "Sessions", "HashRing",
+      "SessionEdge", "GRPCServing", "Listening", "RedisDirectory", "Wire", "Placement", "Sessions", "HashRing",
       grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"), nio("NIOPosix"),
     ],
     swiftSettings: settings),
   .target(
     name: "Sender",
     dependencies: [
-      "GRPCServing", "RedisDirectory", "Wire", "Routing", "Placement", "Sessions", "HashRing",
+      "GRPCServing", "Listening", "RedisDirectory", "Wire", "Routing", "Placement", "Sessions", "HashRing",
       grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"),
     ],
     swiftSettings: settings),
@@ -71,14 +71,15 @@ let shells: [Target] = [
     dependencies: ["RedisDirectory", "Wire", "Placement", "Sessions", "HashRing", logging],
     swiftSettings: settings),
   .target(name: "GRPCServing", dependencies: [grpcTransport, nio("NIOCore")], swiftSettings: settings),
+  .target(name: "Listening", dependencies: [nio("NIOCore")], swiftSettings: settings),
   .target(
     name: "GRPCSessionEdge",
-    dependencies: ["SessionEdge", "GRPCServing", grpcCore, grpcTransport, nio("NIOCore"), logging],
+    dependencies: ["SessionEdge", "GRPCServing", "Listening", grpcCore, grpcTransport, nio("NIOCore"), logging],
     swiftSettings: settings),
   .target(
     name: "Observability",
     dependencies: [
-      logging, metrics, lifecycle, .product(name: "Hummingbird", package: "hummingbird"),
+      "Listening", logging, metrics, lifecycle, .product(name: "Hummingbird", package: "hummingbird"),
     ],
     swiftSettings: settings),
   .target(name: "LoadClient", dependencies: ["HTTP2Wire", "CEpoll"], swiftSettings: settings),
@@ -178,7 +179,7 @@ let tests: [Target] = [
     name: "SenderTests",
     dependencies: [
       "Sender", "GRPCServing", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "HashRing", "TestServers",
-      grpcCore, grpcProtobuf, grpcTransport, logging,
+      grpcCore, grpcProtobuf, grpcTransport, logging, nio("NIOCore"),
     ],
     swiftSettings: settings),
   .testTarget(
@@ -191,6 +192,7 @@ let tests: [Target] = [
     name: "SessionClientTests",
     dependencies: ["SessionClient", "GRPCServing", "Wire", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging],
     swiftSettings: settings),
+  .testTarget(name: "ListeningTests", dependencies: ["Listening", nio("NIOCore")], swiftSettings: settings),
   .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: settings),
   .testTarget(
     name: "ProgramTests",

@@ -19,6 +19,7 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCServing
+internal import Listening
 public import Logging
 public import SessionEdge
 internal import Synchronization
@@ -67,8 +68,11 @@ public final class GRPCSessionEdge: SessionEdge {
   }
 
   private func serve(_ application: any EdgeApplication) async throws {
+    guard (0...65535).contains(configuration.port) else {
+      throw EdgeError(message: "can't listen on port \(configuration.port): a port is 0 (any) to 65535")
+    }
     let transport = HTTP2ServerTransport.Posix(
-      address: try listenAddress(host: configuration.host, port: configuration.port),
+      address: listenAddress(host: configuration.host, port: configuration.port),
       transportSecurity: .plaintext,
       config: transportConfiguration(configuration, connections))
     let server = GRPCServer(transport: transport, router: router(for: application))
@@ -97,10 +101,10 @@ public final class GRPCSessionEdge: SessionEdge {
   }
 
   private func cannotServe(_ error: any Error) -> EdgeError {
-    let cause = (error as? RuntimeError)?.cause ?? error
-    return EdgeError(
-      message: "cannot listen on \(configuration.host):\(configuration.port): \(cause); "
-        + "choose another port, or stop the process that has this one")
+    let failure = ListenFailure(
+      (error as? RuntimeError)?.cause ?? error, what: "for clients", host: configuration.host, port: configuration.port,
+      flag: "--listen")
+    return EdgeError(message: failure.description)
   }
 
   private func router(for application: any EdgeApplication) -> RPCRouter<HTTP2ServerTransport.Posix> {

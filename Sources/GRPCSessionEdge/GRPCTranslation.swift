@@ -42,22 +42,6 @@ func peerAddress(_ remotePeer: String) -> String {
   return remotePeer
 }
 
-/// A host name is resolved once, at the start.
-func listenAddress(host: String, port: Int) throws -> GRPCNIOTransportCore.SocketAddress {
-  guard (0...65535).contains(port) else {
-    throw EdgeError(message: "cannot listen on \(host):\(port): a port is 0 (any) to 65535")
-  }
-  let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-  do {
-    let address = try NIOCore.SocketAddress.makeAddressResolvingHost(bare, port: port)
-    let literal = address.ipAddress ?? bare
-    return literal.contains(":") ? .ipv6(host: literal, port: port) : .ipv4(host: literal, port: port)
-  } catch {
-    throw EdgeError(
-      message: "cannot listen on \(host):\(port): \(error); give an address of this machine, such as 0.0.0.0")
-  }
-}
-
 func transportConfiguration(
   _ edge: EdgeConfiguration, _ connections: ServerChannels
 ) -> HTTP2ServerTransport.Posix.Config {

@@ -1,4 +1,5 @@
 internal import Hummingbird
+internal import Listening
 public import Logging
 public import ServiceLifecycle
 
@@ -25,9 +26,10 @@ public final class AdministrationServer: Service {
 
   /// Serves until the task is cancelled or shut down gracefully. Throws `ListenError` when it can't listen.
   public func run() async throws {
-    // Hummingbird's own lines, one per start and stop, add nothing to ours.
+    // Hummingbird's own lines, one per start and stop, add nothing to ours, and its errors of a stop are none: what is
+    // wrong it throws.
     var quiet = logger
-    quiet.logLevel = max(logger.logLevel, .warning)
+    quiet.logLevel = .critical
     let application = Application(
       router: router(),
       configuration: ApplicationConfiguration(address: .hostname(host, port: port), serverName: "pushring"),
@@ -44,7 +46,10 @@ public final class AdministrationServer: Service {
     } catch is CancellationError {
       return
     } catch {
-      throw ListenError(address: "\(host):\(port)", flag: "--admin-listen", cause: error)
+      throw ListenError(
+        description: ListenFailure(
+          error, what: "for administration", host: host, port: port, flag: "--admin-listen"
+        ).description)
     }
   }
 
@@ -78,10 +83,4 @@ private func plain(
 /// Could not listen; the message says where, why, and which flag to change.
 public struct ListenError: Error, Sendable, CustomStringConvertible {
   public let description: String
-
-  public init(address: String, flag: String, cause: any Error) {
-    let why = "\(cause)"
-    let reason = why.contains("EADDRINUSE") || why.contains("in use") ? "the port is in use by another program" : why
-    description = "can't listen on \(address): \(reason); give another address with \(flag)"
-  }
 }

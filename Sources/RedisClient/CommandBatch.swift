@@ -18,14 +18,17 @@ final class CommandBatch: Sendable {
   let encoded: ByteBuffer
   let deadline: ContinuousClock.Instant
   private let address: String
+  private let isRepeatable: Bool
   private let state = Mutex(State.created)
 
-  init(_ commands: [RedisCommand], address: String, deadline: ContinuousClock.Instant) {
+  /// - Parameter isRepeatable: nothing is lost when it ran without an answer, so errors need not warn of that.
+  init(_ commands: [RedisCommand], address: String, deadline: ContinuousClock.Instant, isRepeatable: Bool = false) {
     names = commands.map(\.name)
     var buffer = ByteBuffer()
     for command in commands { buffer.writeRedisCommand(command) }
     encoded = buffer
     self.address = address
+    self.isRepeatable = isRepeatable
     self.deadline = deadline
   }
 
@@ -76,7 +79,7 @@ final class CommandBatch: Sendable {
       return (continuation, replies, isWritten)
     }
     guard let (continuation, replies, isWritten) = answer else { return }
-    let advice = isWritten ? "; it may have run: read the state before you repeat it" : ""
+    let advice = isWritten && !isRepeatable ? "; it may have run: read the state before you repeat it" : ""
     let errors = names[replies.count...].map { name in
       RedisError(code: code, message: "\(address): \(name): \(reason)\(advice)", mayHaveRun: isWritten)
     }

@@ -95,6 +95,17 @@ struct LinkStateMachine: Sendable {
     }
   }
 
+  /// What a command waits for that waits for the first connection, for people.
+  func waitingReason(usesTLS: Bool) -> String {
+    switch state {
+    case .idle: "this client does not run: call its run()"
+    case .greeting where usesTLS:
+      "the server takes connections and does not answer: it hangs, or does not speak TLS on this port (redis:// is without)"
+    case .greeting: "the server takes connections and does not answer: it hangs, or is no Redis (rediss:// is with TLS)"
+    case .connecting, .ready, .backingOff, .stopped: "the server does not answer: check address, firewall, and network"
+    }
+  }
+
   private func refusal(_ now: Instant) -> Admission {
     guard let down else { return .wait }
     let error = down.error

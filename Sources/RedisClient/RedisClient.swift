@@ -123,11 +123,11 @@ public final class RedisClient: Sendable {
     state.waiting.append(batch)
     state.waitingCommands += batch.count
     let timeout = configuration.commandTimeout
-    return { [eventLoop] in
-      _ = eventLoop.scheduleTask(in: TimeAmount(timeout)) {
+    return { [self] in
+      _ = eventLoop.scheduleTask(in: TimeAmount(timeout)) { [self] in
+        let reason = self.state.withLock { $0.link.waitingReason(usesTLS: configuration.usesTLS) }
         // Answers only if nobody has: a batch that was sent meanwhile has the same deadline at its connection.
-        batch.failedUnlessWritten(
-          .timeout, "no connection within \(timeout.formatted): is the client's run() running, and the server up?")
+        batch.failedUnlessWritten(.timeout, "no connection within \(timeout.formatted): \(reason)")
       }
     }
   }

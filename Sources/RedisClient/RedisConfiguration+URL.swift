@@ -1,7 +1,7 @@
 // Parsed by hand rather than by Foundation's URL: the grammar is small, each mistake gets a message of its own that says
 // what is right, and a message never shows the user information, where the password is.
 extension RedisConfiguration {
-  /// `redis://[user[:password]@]host[:port][/database]` or `rediss://…`; percent-encoding is decoded, an IPv6 address
+  /// `redis://[[user]:password@]host[:port][/database]` or `rediss://…`; percent-encoding is decoded, an IPv6 address
   /// stands in brackets, the port is 6379 and the database 0 unless given. As elsewhere, `redis://:password@host` is
   /// the default user's password.
   /// - Throws: `RedisError` with code `.configuration`; the message never contains the password.
@@ -19,7 +19,7 @@ extension RedisConfiguration {
   private static func wrong(_ what: String) -> RedisError {
     RedisError(
       code: .configuration,
-      message: "the Redis URL \(what); write redis://[user[:password]@]host[:port][/database], or rediss://… for TLS",
+      message: "the Redis URL \(what); write redis://[[user]:password@]host[:port][/database], or rediss://… for TLS",
       mayHaveRun: false)
   }
 

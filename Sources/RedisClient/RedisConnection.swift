@@ -62,7 +62,8 @@ final class RedisConnection: Sendable {
   func greet() async throws(RedisError) -> String? {
     let commands = Self.greeting(configuration)
     var runID: String?
-    let batch = CommandBatch(commands, address: configuration.address, deadline: .now + configuration.commandTimeout)
+    let batch = CommandBatch(
+      commands, address: configuration.address, deadline: .now + configuration.commandTimeout, isRepeatable: true)
     for (reply, command) in zip(await batch.replies(afterSubmitting: submit), commands) {
       switch reply {
       case .success(.bulk(let text)) where command == Self.who:
@@ -92,7 +93,7 @@ final class RedisConnection: Sendable {
     return commands + [who]
   }
 
-  /// Nothing of ours ran, so the advice about repeating is left out.
+  /// Nothing of the caller's ran.
   private func refusal(_ error: RedisError) -> RedisError {
     RedisError(code: error.code, message: error.message, mayHaveRun: false)
   }

@@ -1,6 +1,7 @@
 internal import HashRing
 
-/// The same for every program of a cluster; kept in the registry by the first that joins, refused when they differ.
+/// The same for every pod of a cluster; kept in the registry by the first that joins, refused when they differ. Other
+/// programs go by what the registry keeps.
 /// To change them stop all pods: who finds no member decides again.
 public struct DirectorySettings: Hashable, Sendable {
   /// How often members renew; also the most that the registry clock advances between two calls.
@@ -40,6 +41,23 @@ extension DirectorySettings {
     if fields[4] != effectiveRecoveryWait.microseconds { recoveryWait = .microseconds(fields[4]) }
   }
 
+  /// For people: "lease 3s there and 2s here".
+  func differences(fromStored text: String) -> String {
+    guard let stored = DirectorySettings(encoded: text) else {
+      return "\"\(text.prefix(80))\", which is not understood"
+    }
+    let differences = zip(stored.shown, shown).filter { $0.text != $1.text }
+    return differences.map { "\($0.name) \($0.text) there and \($1.text) here" }.joined(separator: ", ")
+  }
+
+  /// By the names that they are set by.
+  private var shown: [(name: String, text: String)] {
+    [
+      ("lease", lease.shown), ("renewal-interval", renewalInterval.shown), ("grace", grace.shown),
+      ("recovery-wait", effectiveRecoveryWait.shown), ("tokens", String(tokensPerWeight)),
+    ]
+  }
+
   func check() throws(DirectoryError) {
     guard renewalInterval >= .milliseconds(1) else {
       throw Self.refused("the renewal interval is \(renewalInterval); give at least 1 ms")
@@ -64,6 +82,10 @@ extension DirectorySettings {
 }
 
 extension Duration {
+  fileprivate var shown: String {
+    microseconds % 1_000_000 == 0 ? "\(microseconds / 1_000_000)s" : "\(Double(microseconds) / 1_000)ms"
+  }
+
   /// Whole microseconds, rounded down.
   var microseconds: Int64 {
     let (seconds, attoseconds) = components

@@ -17,6 +17,21 @@ public struct Membership: Sendable, Hashable {
   }
 }
 
+/// So that a program can say what is wrong before it opens a port; `join` checks them too.
+extension MemberDescription {
+  public static func check(podID: String) throws(DirectoryError) {
+    guard isPlainName(podID, maximumLength: 128) else {
+      throw refused("the pod id \"\(podID.prefix(200))\" is not usable; give 1 to 128 characters of A-Z a-z 0-9 . _ -")
+    }
+  }
+
+  public static func check(zone: String) throws(DirectoryError) {
+    guard isPrintable(zone) else {
+      throw refused("the zone has a control character in it, or \(zone.utf8.count) bytes; at most 256 are allowed")
+    }
+  }
+}
+
 /// What a pod tells of itself at each renewal, for `ring inspect`.
 public struct MemberLoad: Sendable, Hashable {
   public var sessions: Int

@@ -81,8 +81,8 @@ extension RedisDirectory {
     return DirectoryError(
       code: .incompatible,
       message: """
-        \(place) runs with renewal, lease and grace (microseconds) and tokens per weight of "\(stored)", and this \
-        program was started with "\(settings.encoded)": start it with the same settings, or stop all pods first
+        \(place) runs with other settings than this pod: \(settings.differences(fromStored: stored)). Start it with \
+        the cluster's, or stop all pods first
         """)
   }
 

@@ -79,26 +79,22 @@ extension MemberDescription {
 
   /// What the text format and the ring can bear.
   func check() throws(DirectoryError) {
-    guard isPlainName(podID, maximumLength: 128) else {
-      throw Self.refused("the pod id \"\(podID)\" is not usable; give 1 to 128 characters of A-Z a-z 0-9 . _ -")
-    }
+    try Self.check(podID: podID)
     for (what, text) in [("endpoint", endpoint), ("peer endpoint", peerEndpoint)]
     where text.isEmpty || !Self.isPrintable(text) {
       throw Self.refused("the \(what) \"\(text)\" of pod \(podID) is not usable; give HOST:PORT")
     }
-    guard Self.isPrintable(zone) else {
-      throw Self.refused("the zone of pod \(podID) has a control character in it, or more than 256 bytes")
-    }
+    try Self.check(zone: zone)
     guard (1...100).contains(weight) else {
       throw Self.refused("the weight \(weight) of pod \(podID) is out of bounds; give 1 to 100")
     }
   }
 
-  private static func isPrintable(_ text: String) -> Bool {
+  static func isPrintable(_ text: String) -> Bool {
     text.utf8.count <= 256 && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
   }
 
-  private static func refused(_ message: String) -> DirectoryError {
+  static func refused(_ message: String) -> DirectoryError {
     DirectoryError(code: .invalidArgument, message: message)
   }
 }

@@ -25,7 +25,8 @@ public final class ViewFollower: Sendable {
     var consumers: [Int: AsyncStream<Window>.Continuation] = [:]
     var nextConsumer = 0
     var refresh: Task<Result<Window?, DirectoryError>, Never>?
-    var isFailing = false
+    /// Of the last poll, if it failed.
+    var failure: DirectoryError?
 
     /// Never backwards: two answers may come in either order.
     mutating func confirm(_ instant: ContinuousClock.Instant) {
@@ -59,6 +60,9 @@ public final class ViewFollower: Sendable {
 
   /// When `window` was last confirmed by the registry, for "younger than a lease": the moment before it was asked.
   public var confirmedAt: ContinuousClock.Instant? { state.withLock { $0.confirmedAt } }
+
+  /// Why the registry could not be read the last time; nil when it was.
+  public var failure: DirectoryError? { state.withLock { $0.failure } }
 
   /// The window known now, if any, and each new one; the newest only when the consumer is slow. A stream of its own
   /// for each caller.
@@ -149,7 +153,8 @@ extension ViewFollower {
         if count.isMultiple(of: 10) { _ = try await refresh() } else { try await compareStamps() }
         succeeded()
       } catch {
-        failed(error)
+        // At the end the client is stopped as well.
+        if !Task.isCancelled { failed(error) }
       }
       count += 1
       try? await Task.sleep(for: pollInterval)
@@ -212,16 +217,16 @@ extension ViewFollower {
 
   private func succeeded() {
     let wasFailing = state.withLock { state in
-      defer { state.isFailing = false }
-      return state.isFailing
+      defer { state.failure = nil }
+      return state.failure != nil
     }
     if wasFailing { logger.info("The view is being followed again", metadata: metadata) }
   }
 
   private func failed(_ error: DirectoryError) {
     let isFirst = state.withLock { state in
-      defer { state.isFailing = true }
-      return !state.isFailing
+      defer { state.failure = error }
+      return state.failure == nil
     }
     logger.log(
       level: isFirst ? .warning : .debug, "The view can't be read; going on with the last one",

@@ -46,7 +46,8 @@ extension PushRoute {
     let hasStream = outcome.outcome == .delivered || outcome.outcome == .slow || outcome.outcome == .refused
     let attempt = SessionLedger.Attempt(
       outcome: outcome.outcome, incarnation: call.member.incarnation, podID: call.member.podID,
-      epoch: hasStream ? max(outcome.epoch, asked) : asked, detail: detail(of: outcome.outcome))
+      epoch: hasStream ? max(outcome.epoch, asked) : asked,
+      detail: outcome.detail.isEmpty ? detail(of: outcome.outcome) : outcome.detail)
     if hasStream {
       ledger.accepted(outcome.session, attempt)
     } else {

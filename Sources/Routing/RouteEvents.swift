@@ -80,10 +80,13 @@ public struct CallOutcome: Hashable, Sendable {
   public let outcome: Outcome
   /// The epoch that the message was given to; `.none` when there is none.
   public let epoch: Epoch
-  public init(session: SessionID, outcome: Outcome, epoch: Epoch) {
+  /// The pod's own words on why; empty when it gave none.
+  public let detail: String
+  public init(session: SessionID, outcome: Outcome, epoch: Epoch, detail: String = "") {
     self.session = session
     self.outcome = outcome
     self.epoch = epoch
+    self.detail = detail
   }
 }
 

@@ -44,7 +44,8 @@ extension PodAnswer {
     sessions = result.sessions.compactMap { wire in
       guard let session = try? SessionID(wire.sessionID) else { return nil }
       return CallOutcome(
-        session: session, outcome: Outcome(wire.outcome) ?? .refused, epoch: Epoch(rawValue: wire.epoch))
+        session: session, outcome: Outcome(wire.outcome) ?? .refused, epoch: Epoch(rawValue: wire.epoch),
+        detail: wire.detail)
     }
     isComplete = result.complete
     strays = result.strayIncarnations

@@ -110,10 +110,8 @@ final class PodLink: Sendable {
     do {
       try await stream()
       reason = "it ended the stream"
-    } catch let error as RPCError {
-      reason = error.cause.map { "\(error.message) (\($0))" } ?? error.message
     } catch {
-      reason = "\(error)"
+      reason = linkFailureWords(error)
     }
     let ended = attempt.withLock { attempt in
       defer { attempt = Attempt() }
@@ -188,6 +186,8 @@ extension PodLink {
     var options = CallOptions.defaults
     options.waitForReady = false
     options.maxResponseMessageBytes = 16 * 1024 * 1024
+    // grpc-swift-nio-transport 2.9 takes the limit of what is received from this one, and 4 MiB without.
+    options.maxRequestMessageBytes = 24 * 1024 * 1024
     try await Pushring_V1_Delivery.Client(wrapping: client).deliver(options: options) { writer in
       self.connected()
       try await self.writeBatches(to: writer, wakeUps)

@@ -73,7 +73,8 @@ extension PreparedPush {
     guard push.payload.count <= configuration.maximumPayloadBytes else {
       throw PushError(
         code: .invalidArgument,
-        message: "the payload has \(push.payload.count) bytes; at most \(configuration.maximumPayloadBytes) are allowed"
+        message: "the payload has \(push.payload.count) bytes; at most \(configuration.maximumPayloadBytes) are "
+          + "allowed (--max-message of the Sender)"
       )
     }
     try checkHeaders(push.headers)

@@ -98,5 +98,8 @@ extension PushError {
     }
   }
 
-  var rpcError: RPCError { RPCError(code: rpcCode, message: message) }
+  /// With a trailer that tells the Sender's own words from those of a transport or a proxy.
+  var rpcError: RPCError {
+    RPCError(code: rpcCode, message: message, metadata: ["pushring-refused": "\(code.rawValue)"])
+  }
 }

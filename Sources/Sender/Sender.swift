@@ -57,12 +57,14 @@ public final class Sender: Service {
   /// Nil when pushes are possible; otherwise why not, for `/readyz`.
   public var notReadyReason: String? {
     guard pushes.isOpen else { return "the Sender does not run, or is stopping" }
-    guard let window = follower.window else { return "no view of the cluster is known yet" }
+    guard let window = follower.window else { return "no view of the cluster is known yet" + becauseOfFailure }
     guard window.current.members.contains(where: { $0.state == .active }) else {
       return "the cluster has no active pod"
     }
     return nil
   }
+
+  private var becauseOfFailure: String { follower.failure.map { ": \($0.message)" } ?? "" }
 
   /// Holds the streams to the pods until the task is cancelled or shut down gracefully; returns when the pushes in
   /// flight are answered, within `pushTimeout`. To be called once.
@@ -165,7 +167,8 @@ public final class Sender: Service {
     guard let window = follower.window else {
       throw PushError(
         code: .unavailable,
-        message: "no view of the cluster is known yet; nothing was delivered. Do pods run, with this cluster's name?")
+        message: "no view of the cluster is known yet\(becauseOfFailure); nothing was delivered"
+          + (follower.failure == nil ? ". Do pods run, with the cluster's name \(directory.cluster)?" : ""))
     }
     let started = ContinuousClock.now
     let run = PushRun(

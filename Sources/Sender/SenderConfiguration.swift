@@ -17,7 +17,7 @@ public struct SenderConfiguration: Sendable, Hashable {
   public var maximumInFlight: Int = 10_000
   /// How long one push tries, unless it says otherwise. When its time is up it is answered with what is known then.
   public var pushTimeout: Duration = .seconds(5)
-  /// Larger payloads are refused with `invalidArgument`.
+  /// Larger payloads are refused with `invalidArgument`; at most 16 MiB. The pods have a limit of their own.
   public var maximumPayloadBytes: Int = 256 * 1024
   /// Calls that wait for one pod, sent or not; more are answered as `refused`, so that one slow pod can't take it all.
   public var maximumCallsPerPod: Int = 8_192

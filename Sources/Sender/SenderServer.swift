@@ -1,6 +1,7 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCServing
+internal import Listening
 public import Logging
 public import ServiceLifecycle
 
@@ -13,11 +14,12 @@ public final class SenderServer: Service {
   private let channels = ServerChannels()
   private let transport: HTTP2ServerTransport.Posix
 
-  /// Of the users of one PushMany at their longest, and a payload; a single payload is bounded far below.
-  private static let maximumRequestBytes = 8 * 1024 * 1024
+  /// Above a payload of the largest size that can be configured (16 MiB) with the users of one PushMany at their longest:
+  /// a larger request is cut off without a word, and one that is too large for this Sender is to be told its limit.
+  private static let maximumRequestBytes = 24 * 1024 * 1024
 
   /// - Parameters:
-  ///   - host: an IP address of this machine, or "localhost".
+  ///   - host: an IP address of this machine, or a name of it.
   ///   - port: 0 for any free port; `address()` tells which.
   public init(sender: Sender, host: String, port: Int, logger: Logger) {
     self.sender = sender
@@ -25,7 +27,7 @@ public final class SenderServer: Service {
     self.port = port
     self.logger = logger
     transport = HTTP2ServerTransport.Posix(
-      address: Self.address(host, port), transportSecurity: .plaintext,
+      address: listenAddress(host: host, port: port), transportSecurity: .plaintext,
       config: .defaults { [channels] config in
         channels.watch(&config)
         config.rpc.maxRequestPayloadSize = Self.maximumRequestBytes
@@ -87,14 +89,8 @@ public final class SenderServer: Service {
   }
 
   private func cannotListen(_ error: any Error) -> SenderError {
-    SenderError(
-      message: "cannot listen for pushes on \(host):\(port): \((error as? RuntimeError)?.cause ?? error); "
-        + "give an IP address of this machine and a free port (--listen)")
-  }
-
-  private static func address(_ host: String, _ port: Int) -> SocketAddress {
-    let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-    let literal = bare == "localhost" ? "127.0.0.1" : bare
-    return literal.contains(":") ? .ipv6(host: literal, port: port) : .ipv4(host: literal, port: port)
+    let failure = ListenFailure(
+      (error as? RuntimeError)?.cause ?? error, what: "for pushes", host: host, port: port, flag: "--listen")
+    return SenderError(message: failure.description)
   }
 }

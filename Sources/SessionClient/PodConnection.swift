@@ -16,6 +16,9 @@ struct PodConnection: Sendable {
     case ended(StreamEnd)
   }
 
+  /// The largest message that a pod can be configured to take (16 MiB), with its id and headers; the library has 4 MiB.
+  private static let maximumFrameBytes = 17 * 1024 * 1024
+
   let endpoint: String
   private let keepAlive: HTTP2ClientTransport.Config.Keepalive
 
@@ -47,9 +50,14 @@ struct PodConnection: Sendable {
     hello: Pushring_V1_Hello, outbound: AsyncStream<Pushring_V1_ClientFrame>,
     answer: AsyncStream<Pushring_V1_ClientFrame>.Continuation, onEvent: @escaping @Sendable (Event) -> Void
   ) async -> StreamEnd {
+    var options = CallOptions.defaults
+    options.maxResponseMessageBytes = Self.maximumFrameBytes
+    // grpc-swift-nio-transport 2.9 takes the limit of what is received from this one.
+    options.maxRequestMessageBytes = Self.maximumFrameBytes
     do {
-      return try await withGRPCClient(transport: transport()) { client in
+      return try await withGRPCClient(transport: transport()) { [options] client in
         try await Pushring_V1_Sessions.Client(wrapping: client).connect(
+          options: options,
           requestProducer: { writer in
             try await writer.write(.with { $0.hello = hello })
             for await frame in outbound { try await writer.write(frame) }
@@ -106,9 +114,10 @@ extension StreamEnd: Error {
       self.init(code: error is CancellationError ? 1 : 14, message: "\(endpoint): \(error)")
       return
     }
+    let advice = error.code == .unimplemented ? "; this is no pod's session address (its --listen): give one" : ""
     let endpoints = error.metadata[stringValues: "pushring-endpoints"].flatMap { $0.split(separator: ",") }
     self.init(
-      code: error.code.rawValue, message: "\(endpoint): \(error.message)",
+      code: error.code.rawValue, message: "\(endpoint): \(error.message)\(advice)",
       reason: error.metadata[stringValues: "pushring-reason"].first { _ in true } ?? "",
       endpoints: endpoints.map { $0.filter { $0 != " " } })
   }

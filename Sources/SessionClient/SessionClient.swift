@@ -76,7 +76,7 @@ public final class SessionClient: Sendable {
       return plan.located(pods, random: chance())
     } catch {
       logger.debug("Locate failed", metadata: ["pod.endpoint": "\(endpoint)", "error": "\(error.text)"])
-      return plan.locateFailed(error.text, random: chance())
+      return plan.locateFailed(error, random: chance())
     }
   }
 

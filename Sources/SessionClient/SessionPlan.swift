@@ -59,8 +59,10 @@ struct SessionPlan: Sendable {
     return nextStep(random: random)
   }
 
-  mutating func locateFailed(_ problem: String, random: Double) -> Step {
-    lastProblem = problem
+  /// A refusal is final here too: of a user id that no pod takes, or by something that is no pod's session port.
+  mutating func locateFailed(_ end: StreamEnd, random: Double) -> Step {
+    lastProblem = end.text
+    if end.verdict == .refused { return .end(.refused(end.text)) }
     return nextStep(random: random)
   }
 

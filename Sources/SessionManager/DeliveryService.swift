@@ -19,14 +19,14 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
   private func answer(_ batch: Pushring_V1_DeliverBatch) -> Pushring_V1_DeliverResultBatch {
     hub.stampsSeen(WindowStamps(batch.window))
     // Encoded once, however many sessions the message goes to.
-    let frames = batch.messages.map(messageFrame)
+    let frames = batch.messages.map(MessageFrame.init)
     var answer = Pushring_V1_DeliverResultBatch()
     answer.results = batch.requests.map { deliver($0, frames) }
     answer.window = Pushring_V1_ViewWindow(hub.window?.stamps ?? .none)
     return answer
   }
 
-  private func deliver(_ request: Pushring_V1_DeliverRequest, _ frames: [[UInt8]]) -> Pushring_V1_DeliverResult {
+  private func deliver(_ request: Pushring_V1_DeliverRequest, _ frames: [MessageFrame]) -> Pushring_V1_DeliverResult {
     var result = Pushring_V1_DeliverResult()
     result.correlation = request.correlation
     guard request.messageIndex < frames.count else {
@@ -38,8 +38,11 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
       let targets = try request.sessions.map {
         DeliveryTarget(session: try SessionID($0.sessionID), epoch: Epoch(rawValue: $0.epoch))
       }
-      let (deliveries, claim) = hub.deliver(to: user, targets: targets, frame: frames[Int(request.messageIndex)])
-      result.sessions = deliveries.map(Pushring_V1_SessionResult.init)
+      let frame = frames[Int(request.messageIndex)]
+      let (deliveries, claim) = hub.deliver(to: user, targets: targets, frame: frame)
+      result.sessions = deliveries.map {
+        Pushring_V1_SessionResult($0, detail: $0.outcome == .refused ? tooLarge(frame.size) : "")
+      }
       if let claim {
         result.complete = claim.isComplete
         result.strayIncarnations = claim.strays.map(\.rawValue)
@@ -49,13 +52,18 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     }
     return result
   }
+
+  private func tooLarge(_ size: MessageSize) -> String {
+    "the payload has \(size.payloadBytes) bytes, and the pod takes at most \(hub.limits.messageBytes) (--max-message)"
+  }
 }
 
 extension Pushring_V1_SessionResult {
-  init(_ delivery: SessionDelivery) {
+  init(_ delivery: SessionDelivery, detail: String) {
     self.init()
     sessionID = delivery.session.text
     outcome = Pushring_V1_Outcome(delivery.outcome)
     epoch = delivery.epoch.rawValue
+    self.detail = detail
   }
 }

@@ -13,10 +13,17 @@ func encoded(_ message: some SwiftProtobuf.Message) -> [UInt8] {
   return bytes
 }
 
-func messageFrame(_ message: Pushring_V1_Message) -> [UInt8] {
-  var frame = Pushring_V1_ServerFrame()
-  frame.message = message
-  return encoded(frame)
+/// A message as it goes to each of its sessions.
+struct MessageFrame: Sendable {
+  let bytes: [UInt8]
+  let size: MessageSize
+
+  init(_ message: Pushring_V1_Message) {
+    var frame = Pushring_V1_ServerFrame()
+    frame.message = message
+    bytes = encoded(frame)
+    size = MessageSize(payloadBytes: message.payload.count, frameBytes: bytes.count)
+  }
 }
 
 func pongFrame(nonce: UInt64) -> [UInt8] {

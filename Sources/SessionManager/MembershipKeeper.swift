@@ -107,6 +107,7 @@ final class MembershipKeeper: Sendable {
         "lease.seconds": "\(membership.lease.inSeconds)",
       ])
     await writeOffEarlierProcesses(membership.window)
+    warnOfNamesakes(membership.window)
     await acknowledge()
   }
 
@@ -127,6 +128,23 @@ final class MembershipKeeper: Sendable {
       logger.warning(
         "The pod can't reach itself where it tells others to call it; if they can't either, its sessions cost pushes a read",
         metadata: ["peer.address": "\(address)", "error": "\(reason)"])
+    }
+  }
+
+  /// One that lives with this pod's id at another address is a mistake: of the two, the one that joined later owns the
+  /// id's part of the ring, and every session of the other is a stray.
+  private func warnOfNamesakes(_ window: Window) {
+    let namesakes = window.current.members.filter {
+      $0.podID == description.podID && $0.incarnation != incarnation && $0.state == .active
+        && $0.description.peerEndpoint != description.peerEndpoint
+    }
+    for member in namesakes {
+      logger.warning(
+        "Another process is a member with this pod's id at another address; give each pod an id of its own (--pod-id)",
+        metadata: [
+          "other.incarnation": "\(member.incarnation)", "other.address": "\(member.description.peerEndpoint)",
+          "own.address": "\(description.peerEndpoint)",
+        ])
     }
   }
 

@@ -2,6 +2,7 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCServing
+internal import Listening
 internal import Logging
 internal import SessionEdge
 internal import Synchronization
@@ -17,8 +18,8 @@ final class PeerServer: Sendable {
   private let channels = ServerChannels()
   private let isStopping = Atomic(false)
 
-  /// A batch of many messages may be large; one push's payload is far smaller.
-  private static let maximumBatchBytes = 16 * 1024 * 1024
+  /// Above what a Sender sends: a batch of 1 MiB, or one message of the largest payload that can be configured (16 MiB).
+  private static let maximumBatchBytes = 24 * 1024 * 1024
 
   init(host: String, port: Int, services: [any RegistrableRPCService], logger: Logger) {
     self.host = host
@@ -33,9 +34,9 @@ final class PeerServer: Sendable {
     do {
       try await serve()
     } catch {
-      let error = SessionManagerError(
-        message: "cannot listen for peers on \(host):\(port): \((error as? RuntimeError)?.cause ?? error); "
-          + "give an IP address of this machine and a free port")
+      let failure = ListenFailure(
+        (error as? RuntimeError)?.cause ?? error, what: "for peers", host: host, port: port, flag: "--peer-listen")
+      let error = SessionManagerError(message: failure.description)
       bound.fail(error)
       throw error
     }
@@ -43,7 +44,7 @@ final class PeerServer: Sendable {
 
   private func serve() async throws {
     let transport = HTTP2ServerTransport.Posix(
-      address: listenAddress, transportSecurity: .plaintext,
+      address: listenAddress(host: host, port: port), transportSecurity: .plaintext,
       config: .defaults { config in
         channels.watch(&config)
         config.rpc.maxRequestPayloadSize = Self.maximumBatchBytes
@@ -78,12 +79,6 @@ final class PeerServer: Sendable {
       address.ipv4.map { "\($0.host):\($0.port)" } ?? address.ipv6.map { "[\($0.host)]:\($0.port)" } ?? "\(address)"
     logger.info("Listening for peers", metadata: ["peer.address": "\(text)"])
     bound.succeed(text)
-  }
-
-  private var listenAddress: SocketAddress {
-    let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-    let literal = bare == "localhost" ? "127.0.0.1" : bare
-    return literal.contains(":") ? .ipv6(host: literal, port: port) : .ipv4(host: literal, port: port)
   }
 
   /// Streams of Senders never end by themselves, so after a moment for answers in flight they are cut.

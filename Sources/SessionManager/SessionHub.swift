@@ -40,7 +40,7 @@ final class SessionHub: Sendable {
   let acknowledgeWork = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   let follower: ViewFollower
   let observer: any SessionManagerObserver
-  private let limits: SessionLimits
+  let limits: SessionLimits
   private let started = ContinuousClock.now
   let state: Mutex<State>
 
@@ -101,9 +101,10 @@ final class SessionHub: Sendable {
   /// Strays are counted for people to see, one look at the ring for each session.
   var load: MemberLoad {
     let records = records
-    guard let view = window?.current else { return MemberLoad(sessions: records.count, strays: 0) }
+    guard let view = window?.current, let incarnation else { return MemberLoad(sessions: records.count, strays: 0) }
+    // By incarnation: another process may have this pod's id by mistake, and then one of the two owns nothing.
     let strays = records.count { record in
-      view.owner(ofUserHash: keyHash(record.key.user.text.utf8))?.podID != podID
+      view.owner(ofUserHash: keyHash(record.key.user.text.utf8))?.incarnation != incarnation
     }
     return MemberLoad(sessions: records.count, strays: strays)
   }
@@ -319,16 +320,16 @@ final class SessionHub: Sendable {
   // MARK: Delivery
 
   /// - Returns: also what this pod can say of the user's other sessions, as of the same moment.
-  func deliver(to user: UserID, targets: [DeliveryTarget], frame: [UInt8]) -> ([SessionDelivery], Claim?) {
+  func deliver(to user: UserID, targets: [DeliveryTarget], frame: MessageFrame) -> ([SessionDelivery], Claim?) {
     let hash = hash(of: user)
     let (deliveries, claim) = state.withLock { state in
-      let deliveries = state.table.deliver(to: user, targets: targets, frameBytes: frame.count)
+      let deliveries = state.table.deliver(to: user, targets: targets, size: frame.size)
       for delivery in deliveries {
-        if let stream = delivery.stream { state.call(of: stream)?.send(frame) }
+        if let stream = delivery.stream { state.call(of: stream)?.send(frame.bytes) }
       }
       return (deliveries, state.placement?.claim(forUserHash: hash, now: now))
     }
-    for delivery in deliveries { observer.delivered(delivery.outcome, bytes: frame.count) }
+    for delivery in deliveries { observer.delivered(delivery.outcome, bytes: frame.size.frameBytes) }
     return (deliveries, claim)
   }
 

@@ -8,7 +8,7 @@ public struct SessionManagerConfiguration: Sendable, Hashable {
   public var advertise: String = ""
   /// What Senders and other pods are told: "HOST:PORT". Empty: the address that is really listened on.
   public var peerAdvertise: String = ""
-  /// An IP address of this machine, or "localhost".
+  /// An IP address of this machine, or a name of it.
   public var peerListenHost: String
   /// 0: any free port.
   public var peerListenPort: Int
@@ -19,7 +19,7 @@ public struct SessionManagerConfiguration: Sendable, Hashable {
   public var helloTimeout: Duration = .seconds(5)
   /// What may be queued for one session; a message that finds it reached gets the outcome `slow`.
   public var outboundLimitBytes: Int = 1024 * 1024
-  /// Of one encoded frame; a larger message is refused.
+  /// Of a message's payload; a larger one is refused.
   public var maximumMessageBytes: Int = 256 * 1024
   /// Open streams; 0: no limit of its own.
   public var maximumSessions: Int = 0

@@ -12,6 +12,28 @@ public struct DeliveryTarget: Hashable, Sendable {
   }
 }
 
+/// How large a message is. Its payload has the limit that is configured; what is around it, id and headers, one of its
+/// own, which no message of a Sender reaches: so a payload of exactly the limit is taken, whatever headers it has.
+public struct MessageSize: Hashable, Sendable {
+  public let payloadBytes: Int
+  /// The whole encoded frame: what is queued.
+  public let frameBytes: Int
+
+  public init(payloadBytes: Int, frameBytes: Int) {
+    self.payloadBytes = payloadBytes
+    self.frameBytes = frameBytes
+  }
+}
+
+extension SessionLimits {
+  /// A Sender takes an id of 128 bytes, and 32 headers of 64 and 1,024.
+  public static let envelopeBytes = 64 * 1024
+
+  func allow(_ size: MessageSize) -> Bool {
+    size.payloadBytes <= messageBytes && size.frameBytes - size.payloadBytes <= Self.envelopeBytes
+  }
+}
+
 public struct SessionDelivery: Hashable, Sendable {
   public let session: SessionID
   public let outcome: Outcome
@@ -25,28 +47,28 @@ extension SessionTable {
   /// Counts the message for each session that takes it; the shell sends it on the streams named.
   /// - Parameters:
   ///   - targets: empty for every session of the user.
-  ///   - frameBytes: the size of the encoded frame.
-  public mutating func deliver(to user: UserID, targets: [DeliveryTarget], frameBytes: Int) -> [SessionDelivery] {
+  ///   - size: of the encoded frame.
+  public mutating func deliver(to user: UserID, targets: [DeliveryTarget], size: MessageSize) -> [SessionDelivery] {
     guard targets.isEmpty else {
       return targets.map { target in
-        deliver(to: target.session, stream: users[user]?[target.session], from: target.epoch, frameBytes)
+        deliver(to: target.session, stream: users[user]?[target.session], from: target.epoch, size)
       }
     }
     return (users[user] ?? [:]).sorted { $0.value.rawValue < $1.value.rawValue }.map { session, stream in
-      deliver(to: session, stream: stream, from: .none, frameBytes)
+      deliver(to: session, stream: stream, from: .none, size)
     }
   }
 
   private mutating func deliver(
-    to session: SessionID, stream: StreamID?, from epoch: Epoch, _ frameBytes: Int
+    to session: SessionID, stream: StreamID?, from epoch: Epoch, _ size: MessageSize
   ) -> SessionDelivery {
     guard let stream, let current = self.epoch(of: stream), current >= epoch else {
       return SessionDelivery(session: session, outcome: .gone, epoch: .none, stream: nil)
     }
-    guard frameBytes <= limits.messageBytes else {
+    guard limits.allow(size) else {
       return SessionDelivery(session: session, outcome: .refused, epoch: current, stream: nil)
     }
-    guard queue(stream, frameBytes) else {
+    guard queue(stream, size.frameBytes) else {
       return SessionDelivery(session: session, outcome: .slow, epoch: current, stream: nil)
     }
     return SessionDelivery(session: session, outcome: .delivered, epoch: current, stream: stream)

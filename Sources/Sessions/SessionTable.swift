@@ -27,7 +27,7 @@ public struct SessionLimits: Hashable, Sendable {
   public var helloTimeout: Duration = .seconds(5)
   /// What may be queued for one session.
   public var outboundBytes: Int = 1024 * 1024
-  /// A larger message is refused.
+  /// A message with a larger payload is refused.
   public var messageBytes: Int = 256 * 1024
   /// Streams, those still without Hello among them; 0: no limit.
   public var sessions: Int = 0

@@ -40,7 +40,7 @@ struct SettingFile: Sendable {
     } catch let error as SettingError {
       throw error
     } catch {
-      throw SettingError(message: "configuration file \(path): can't be understood: \(error)")
+      throw SettingError(message: "configuration file \(path): can't be understood: \(words(error))")
     }
     return try texts(of: keys.sorted, in: snapshot, path: path)
   }
@@ -81,6 +81,11 @@ struct SettingFile: Sendable {
     }
     return nil
   }
+}
+
+/// Of what Foundation says of broken JSON only the sentence that says where it is broken.
+private func words(_ error: any Error) -> String {
+  (error as NSError).userInfo["NSDebugDescription"] as? String ?? "\(error)"
 }
 
 private final class SeenKeys: Sendable {

@@ -18,7 +18,8 @@ public enum Settings {
 
   public static let redis = Setting(
     "redis", of: ProgramName.redisClients, default: "redis://127.0.0.1:6379", isSecret: true, type: .text,
-    help: "The registry: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], or rediss:// for TLS.")
+    help:
+      "The registry: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS; %XX in user and password.")
   public static let redisCertificateAuthority = Setting(
     "redis-ca-file", of: ProgramName.redisClients, default: nil, type: .file,
     help: "With rediss://: PEM file of the certificate authority to trust instead of the system's.")
@@ -34,7 +35,7 @@ public enum Settings {
   public static let renewalInterval = Setting(
     "renewal-interval", of: ProgramName.redisClients, default: "1s",
     type: .duration(.milliseconds(100)...(.seconds(100))),
-    help: "How often a pod renews its lease; a third of the lease or less. The same for the whole cluster.")
+    help: "How often a pod renews its lease; half of the lease or less. The same for the whole cluster.")
   public static let grace = Setting(
     "grace", of: ProgramName.redisClients, default: "60s", type: .duration(.seconds(1)...(.seconds(3_600))),
     help: "How long a pod whose lease ended may come back with its sessions. The same for the whole cluster.")
@@ -91,9 +92,11 @@ public enum Settings {
   public static let outboundLimit = Setting(
     "outbound-limit", of: [.sessionManager], default: "1048576", type: .integer(1_024...1_073_741_824),
     help: "Bytes that may wait in one session's outbound queue; beyond that pushes to it report \"slow\".")
+  /// Of a message's payload, whatever is configured.
+  public static let largestMessage = 16_777_216
   public static let maximumMessage = Setting(
-    "max-message", of: [.sessionManager], default: "262144", type: .integer(1...16_777_216),
-    help: "Largest message in bytes that a session takes; larger ones are refused.")
+    "max-message", of: [.sessionManager, .sender], default: "262144", type: .integer(1...largestMessage),
+    help: "Largest payload of a message in bytes; larger ones are refused. The same for pods and Senders.")
   public static let maximumSessions = Setting(
     "max-sessions", of: [.sessionManager], default: "0", type: .integer(0...100_000_000),
     help: "Sessions at which the pod is full and sends clients to its successors; 0: no limit.")
@@ -125,7 +128,7 @@ public enum Settings {
 
   public static let endpoint = Setting(
     "endpoint", of: [.connect], default: "127.0.0.1:7400", type: .addresses,
-    help: "Any pods of the cluster; they say which one is the user's.")
+    help: "Any pods of the cluster, several separated by commas; they say which one is the user's.")
   public static let connectTimeout = Setting(
     "connect-timeout", of: [.connect], default: "5s", type: .duration(.milliseconds(100)...(.seconds(300))),
     help: "How long one pod may take to welcome the session before the next is tried.")

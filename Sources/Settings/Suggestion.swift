@@ -1,8 +1,10 @@
 /// ": did you mean …?" for the nearest known name, or nothing when none is near.
 func suggestion(for name: String, among known: some Collection<String>) -> String {
+  // What all variables begin with says nothing about which is meant.
+  let length = name.count - (name.hasPrefix(environmentPrefix) ? environmentPrefix.count : 0)
   let nearest = known.map { (name: $0, distance: editDistance(name, $0)) }
     .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-  guard let nearest, nearest.distance <= max(2, name.count / 3) else { return "" }
+  guard let nearest, nearest.distance <= max(2, length / 3) else { return "" }
   return ": did you mean \(nearest.name)?"
 }
 

@@ -285,7 +285,7 @@ extension MemberProcess {
       case .allSessions: []
       case .sessions(let targets): targets.map { DeliveryTarget(session: $0.session, epoch: $0.epoch) }
       }
-    let deliveries = table.deliver(to: push.user.id, targets: wanted, frameBytes: 1)
+    let deliveries = table.deliver(to: push.user.id, targets: wanted, size: MessageSize(payloadBytes: 0, frameBytes: 1))
     for delivery in deliveries {
       guard let stream = delivery.stream, let trace = streams[stream]?.trace else { continue }
       push.reached.insert(stream)

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 
 /// Only composes: each subcommand is in a file of its own.
 @main
@@ -21,4 +22,26 @@ struct Program: AsyncParsableCommand {
       SessionManagerCommand.self, SenderCommand.self, ConnectCommand.self, PushCommand.self, RingCommand.self,
       SessionsCommand.self, DemoCommand.self, SimulateCommand.self, JoinCostCommand.self, BenchCommand.self,
     ])
+
+  static func main() async {
+    do {
+      var command = try await asyncParseAsRoot()
+      do {
+        if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+      } catch let error as ValidationError {
+        endWithUsage(of: type(of: command), error)
+      }
+    } catch {
+      exit(withError: error)
+    }
+  }
+
+  /// What is wrong with settings is found when a command runs; the library would show the usage of `pushring` then, not
+  /// the command's.
+  private static func endWithUsage(of command: any ParsableCommand.Type, _ error: ValidationError) -> Never {
+    let usage = usageString(for: command)
+    let name = usage.split(separator: " ").prefix { !"[<-".contains($0.first ?? " ") }.joined(separator: " ")
+    printProgress("Error: \(error.message)\nUsage: \(usage)\n  See '\(name) --help' for more information.")
+    Foundation.exit(ExitCode.validationFailure.rawValue)
+  }
 }

@@ -43,8 +43,13 @@ func push(
 }
 
 private func explanation(of error: RPCError, _ address: HostAndPort) -> String {
-  switch error.code {
-  case .unavailable: "the Sender at \(address) is not available: \(error.message); is it running there (--sender)?"
+  // The Sender's own words say what to do.
+  if error.metadata[stringValues: "pushring-refused"].contains(where: { _ in true }) {
+    return "the Sender at \(address) refused the push: \(error.message)"
+  }
+  let message = error.message.hasSuffix(".") ? String(error.message.dropLast()) : error.message
+  return switch error.code {
+  case .unavailable: "the Sender at \(address) is not available: \(message); is it running there (--sender)?"
   case .deadlineExceeded: "the Sender at \(address) did not answer in time; the message may or may not have arrived"
   case .resourceExhausted: "the Sender at \(address) has too many pushes under way; nothing was delivered, try again"
   default: "the Sender at \(address) refused the push: \(error.message)"

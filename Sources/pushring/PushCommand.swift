@@ -88,13 +88,26 @@ struct PushCommand: AsyncParsableCommand, SettingsReader {
   }
 
   private func payload() throws -> Data {
-    if let message { return Data(message.utf8) }
+    if let message { return try checkedSize(Data(message.utf8), "--message") }
     let path = file ?? "-"
+    let payload: Data
     do {
-      return path == "-"
-        ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(fileURLWithPath: path))
+      let handle = path == "-" ? .standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+      // One more than fits, so that a file of any size is not read whole to find out.
+      payload = try handle.read(upToCount: Settings.largestMessage + 1) ?? Data()
     } catch {
       throw Failure("--file \(path): can't be read: \(error.localizedDescription)")
     }
+    return try checkedSize(payload, "--file \(path)")
+  }
+
+  /// Against what no Sender can be made to take; the Sender's own limit it tells itself.
+  private func checkedSize(_ payload: Data, _ source: String) throws -> Data {
+    guard payload.count <= Settings.largestMessage else {
+      throw Failure(
+        "\(source): the payload is too large; no Sender takes more than \(Settings.largestMessage) bytes, and one whose "
+          + "--max-message is not set \(Settings.maximumMessage.description.defaultText ?? "")")
+    }
+    return payload
   }
 }

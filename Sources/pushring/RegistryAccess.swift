@@ -53,6 +53,8 @@ struct RegistryAccess: Sendable {
       do {
         _ = try await client.send(["PING"])
         return
+      } catch  where error.code == .cancelled {
+        throw CancellationError()
       } catch  where error.code == .authentication || error.code == .configuration {
         throw Failure(error.message)
       } catch  where error.isRefusalOfOneCommand {

@@ -12,6 +12,8 @@ struct RingCommand: AsyncParsableCommand {
     commandName: "ring", abstract: "Look at the ring.", subcommands: [RingInspectCommand.self, RingOwnerCommand.self])
 }
 
+enum RingFormat: String, ExpressibleByArgument, CaseIterable { case table, json, svg }
+
 struct RingInspectCommand: AsyncParsableCommand, SettingsReader {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
@@ -24,10 +26,8 @@ struct RingInspectCommand: AsyncParsableCommand, SettingsReader {
         pushring ring inspect --watch
       """)
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, svg }
-
   @Option(name: .long, help: "How to print: table, json or svg.")
-  var output: Format = .table
+  var output: RingFormat = .table
   @Flag(name: .long, help: "Show it again and again, until Ctrl-C.")
   var watch = false
   @Option(name: .long, help: ArgumentHelp("Seconds between two looks with --watch.", valueName: "SECONDS"))
@@ -44,18 +44,25 @@ struct RingInspectCommand: AsyncParsableCommand, SettingsReader {
   func run() async throws {
     let settings = try settings()
     let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
-    try await access.use { directory in
-      repeat {
-        show(try await look(directory))
-        if watch { try await Task.sleep(for: .seconds(interval)) }
-      } while watch
+    let isKnown = try await access.use { directory in
+      while true {
+        let known = try await look(directory)
+        // A program gets an object in any case; people get the error below.
+        if let known { show(known) } else if watch || output == .json { show(try nobody(directory)) }
+        guard watch else { return known != nil }
+        try await Task.sleep(for: .seconds(interval))
+      }
     }
+    if !isKnown { throw nobodyEverJoined(access.directory) }
   }
 
-  private func look(_ directory: RedisDirectory) async throws -> String {
-    guard let window = try await directory.window() else {
-      return try text(ClusterReport(emptyCluster: directory.cluster.text), view: nil)
-    }
+  private func nobody(_ directory: RedisDirectory) throws -> String {
+    try text(ClusterReport(emptyCluster: directory.cluster.text), view: nil)
+  }
+
+  /// Nil when nobody ever joined.
+  private func look(_ directory: RedisDirectory) async throws -> String? {
+    guard let window = try await directory.window() else { return nil }
     let report = ClusterReport(
       cluster: directory.cluster.text, window: window, status: try await directory.memberStatus())
     return try text(report, view: window.current)
@@ -80,14 +87,18 @@ struct RingOwnerCommand: AsyncParsableCommand, SettingsReader {
   static let configuration = CommandConfiguration(
     commandName: "owner",
     abstract: "Show which pod owns a user, and who would be next.",
-    discussion: "Example:\n  pushring ring owner alice --redis redis://127.0.0.1:6379")
+    discussion: """
+      Examples:
+        pushring ring owner alice --redis redis://127.0.0.1:6379
+        pushring ring owner alice --output svg > alice.svg
+      """)
 
   @Argument(help: ArgumentHelp("The user's id.", valueName: "USER"))
   var user: String
   @Option(name: .long, help: ArgumentHelp("How many successors to show.", valueName: "N"))
   var successors = 2
-  @Option(name: .long, help: "How to print: table or json.")
-  var output: OutputFormat = .table
+  @Option(name: .long, help: "How to print: table, json or svg.")
+  var output: RingFormat = .table
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var common: CommonOptions
 
@@ -97,12 +108,24 @@ struct RingOwnerCommand: AsyncParsableCommand, SettingsReader {
     let user = try checkedUser(user)
     let settings = try settings()
     let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
-    let window = try await access.use { try await $0.window() }
-    guard let window else { throw Failure("cluster \(access.directory.cluster) has no members: nobody ever joined it") }
+    let (window, status) = try await access.use { directory in
+      (try await directory.window(), output == .svg ? try await directory.memberStatus() : [])
+    }
+    guard let window else { throw nobodyEverJoined(access.directory) }
     let report = OwnerReport(user: user, view: window.current, successors: max(0, min(successors, 1_000)))
-    printData(output == .json ? try reportJSON(report) : report.table)
+    switch output {
+    case .table: printData(report.table)
+    case .json: printData(try reportJSON(report))
+    case .svg:
+      let cluster = ClusterReport(cluster: access.directory.cluster.text, window: window, status: status)
+      printData(RingPicture(report: cluster, view: window.current, user: report).svg)
+    }
     if report.owner == nil { throw ExitCode(1) }
   }
+}
+
+private func nobodyEverJoined(_ directory: RedisDirectory) -> Failure {
+  Failure("cluster \(directory.cluster) has no members: nobody ever joined it; is its name right (--cluster, --redis)?")
 }
 
 func checkedUser(_ text: String) throws -> UserID {

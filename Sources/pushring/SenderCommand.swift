@@ -28,6 +28,7 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.maximumInFlight) var maximumInFlight: String?
   @Option(Settings.pushTimeout) var pushTimeout: String?
   @Option(Settings.auditInterval) var auditInterval: String?
+  @Option(Settings.maximumMessage) var maximumMessage: String?
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var common: CommonOptions
 
@@ -36,7 +37,7 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.senderListen, listen), SettingFlag(Settings.senderAdminListen, adminListen),
       SettingFlag(Settings.strategy, strategy), SettingFlag(Settings.noGrouping, noGrouping ? "true" : nil),
       SettingFlag(Settings.maximumInFlight, maximumInFlight), SettingFlag(Settings.pushTimeout, pushTimeout),
-      SettingFlag(Settings.auditInterval, auditInterval),
+      SettingFlag(Settings.auditInterval, auditInterval), SettingFlag(Settings.maximumMessage, maximumMessage),
     ] + registry.flags + common.flags
   }
 
@@ -111,5 +112,6 @@ extension SenderConfiguration {
     maximumInFlight = try settings.required(Settings.maximumInFlight)
     pushTimeout = try settings.required(Settings.pushTimeout)
     auditInterval = try settings.required(Settings.auditInterval)
+    maximumPayloadBytes = try settings.required(Settings.maximumMessage)
   }
 }

@@ -4,6 +4,7 @@ internal import GRPCSessionEdge
 internal import Logging
 internal import Metrics
 internal import Observability
+internal import Placement
 internal import RedisClient
 internal import RedisDirectory
 internal import ServiceLifecycle
@@ -136,6 +137,16 @@ extension SessionManagerConfiguration {
       configuration.maximumMessageBytes = try settings.required(Settings.maximumMessage)
       configuration.maximumSessions = try settings.required(Settings.maximumSessions)
       return configuration
+    }
+    do {
+      try MemberDescription.check(podID: podID)
+    } catch {
+      throw ValidationError(settings.error(about: Settings.podID, error.message).message)
+    }
+    do {
+      try MemberDescription.check(zone: zone)
+    } catch {
+      throw ValidationError(settings.error(about: Settings.zone, error.message).message)
     }
     self.settings = try DirectorySettings(settings)
   }

@@ -19,6 +19,7 @@ extension ArgumentHelp {
 
   private static func valueName(of setting: SettingDescription) -> String {
     switch setting.type {
+    case let type where type.hasPrefix("HOST:PORT, several"): "HOST:PORT,…"
     case let type where type.hasPrefix("HOST:PORT"): "HOST:PORT"
     case let type where type.hasPrefix("one of "): String(type.dropFirst("one of ".count)).replacing(", ", with: "|")
     case let type where type.hasPrefix("a whole number"): "N"

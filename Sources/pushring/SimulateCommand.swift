@@ -15,7 +15,7 @@ struct SimulateCommand: ParsableCommand {
         pushring simulate --seeds 1000
       A story of your own (Tests/SimulationTests/Scenarios has some, Sources/Simulation/Scenario.swift the language):
         pushring simulate --scenario stray-is-known.txt
-      Docs/placement.md says what is simulated.
+      Docs/placement.md says what is simulated, and which seeds find the rarer of the rules that --without leaves out.
       """)
 
   @Option(help: "How many schedules.") var seeds = 1_000

@@ -80,6 +80,28 @@ struct RingPictureTests {
   }
 }
 
+extension RingPictureTests {
+  @Test func forOneUserTheOwnerStandsOutAndTheHashIsMarked() throws {
+    let current = try view([member("a", 1), member("b", 2), member("c", 3)])
+    let report = ClusterReport(cluster: "x", window: Window(settled: current, current: current), status: [])
+    let owner = OwnerReport(user: try UserID("al<ice"), view: current, successors: 1)
+    let svg = RingPicture(report: report, view: current, user: owner).svg
+    #expect(try XMLNode.opened(svg) == XMLNode.closed(svg))
+    #expect(svg.matches(of: />(owner|successor 1)<\/text>/).map { String($0.1) }.sorted() == ["owner", "successor 1"])
+    #expect(svg.contains("stroke=\"black\" stroke-width=\"3\"><title>al&lt;ice</title>"))
+    #expect(svg.contains("<title>Owner of al&lt;ice in cluster x</title>"))
+    let pale = svg.matches(of: /fill-opacity="0.25"><title>([abc])</).map(\.1)
+    #expect(Set(pale.map(String.init)) == Set(["a", "b", "c"]).subtracting([owner.owner?.id ?? ""]))
+  }
+
+  @Test func aUserThatNobodyOwnsHasAPictureToo() throws {
+    let current = try view([])
+    let report = ClusterReport(cluster: "x", window: Window(settled: current, current: current), status: [])
+    let svg = RingPicture(report: report, view: current, user: OwnerReport(user: try UserID("u"), view: current)).svg
+    #expect(try XMLNode.opened(svg) == XMLNode.closed(svg))
+  }
+}
+
 /// Enough of a check for a document without comments: as many elements end as begin.
 private enum XMLNode {
   static func opened(_ text: String) throws -> Int { text.matches(of: try Regex("<[a-z]")).count }

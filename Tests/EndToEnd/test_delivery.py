@@ -3,7 +3,11 @@
 import grpc
 from pushring.v1 import push_pb2, push_pb2_grpc
 
+from harness.processes import Child
+from harness.program import program, run_json
 from harness.waiting import eventually
+
+LIMIT = 262144
 
 
 def place(cluster, clients, user):
@@ -80,6 +84,47 @@ def test_a_push_to_one_session_reaches_only_that_one(cluster, clients, user):
     for other in (phone, tablet):
         other.wait_payload("everybody")
         assert other.payloads == ["everybody"]
+
+
+def push_file(cluster, sender, user, tmp_path, size, *more, codes=(0, 2, 3)):
+    file = tmp_path / "payload"
+    file.write_bytes(b"x" * size)
+    return run_json("push", "--sender", sender.address, "--user", user, "--file", file, *more, codes=codes)
+
+
+def test_a_payload_of_exactly_the_limit_arrives_with_the_largest_headers(cluster, clients, user, tmp_path):
+    client = clients.open(user, cluster.endpoints)
+    headers = [part for number in range(32) for part in ("--header", f"{number:064}={'v' * 1024}")]
+    result = push_file(cluster, cluster.sender, user, tmp_path, LIMIT, *headers, "--message-id", "i" * 128)
+    assert [each["outcome"] for each in result["results"]] == ["delivered"]
+    client.wait_payload("x" * LIMIT)
+
+
+def test_a_raised_limit_holds_from_the_sender_to_the_client(cluster, user, tmp_path):
+    pod = cluster.start_pod("roomy", max_message="6000000")
+    sender = cluster.start_sender("roomy-sender", max_message="6000000")
+    try:
+        command = [program(), "connect", "--endpoint", pod.address, "--stay", "--user", user, "--count", "1"]
+        session = Child("connect", command + ["--output", "json"], tmp_path)
+        eventually("the session is welcomed", lambda: '"event":"welcome"' in session.log)
+        result = push_file(cluster, sender, user, tmp_path, 6_000_000)
+        assert [each["outcome"] for each in result["results"]] == ["delivered"]
+        assert session.exit_code() == 0
+        assert "x" * 6_000_000 in session.log
+    finally:
+        sender.child.terminate()
+        pod.child.terminate()
+        assert pod.child.exit_code() == 0
+        del cluster.pods["roomy"]
+        cluster.wait_members(3)
+
+
+def test_a_pod_with_a_lower_limit_refuses_and_names_it(cluster, clients, user, tmp_path):
+    clients.open(user, cluster.endpoints)
+    sender = cluster.start_sender("sender-with-a-higher-limit", max_message=str(2 * LIMIT))
+    result = push_file(cluster, sender, user, tmp_path, LIMIT + 1)
+    assert [each["outcome"] for each in result["results"]] == ["refused"]
+    assert f"at most {LIMIT} (--max-message)" in result["results"][0]["detail"]
 
 
 def test_a_push_to_nobody_is_complete_and_reaches_none(cluster, user):

@@ -48,9 +48,10 @@ def test_inspect_prints_a_table_and_a_picture(cluster):
     assert table.code == 0, table.text
     for pod in cluster.pods:
         assert pod in table.out
-    picture = run("ring", "inspect", *cluster.registry, "--output", "svg")
-    assert picture.code == 0, picture.text
-    assert picture.out.lstrip().startswith("<") and "<svg" in picture.out and "</svg>" in picture.out
+    pictures = [("ring", "inspect"), ("ring", "owner", "alice")]
+    for picture in [run(*command, *cluster.registry, "--output", "svg") for command in pictures]:
+        assert picture.code == 0, picture.text
+        assert picture.out.lstrip().startswith("<") and "<svg" in picture.out and "</svg>" in picture.out
 
 
 def test_sessions_lists_a_user_s_sessions_with_their_pods(cluster, clients, user):
@@ -196,7 +197,8 @@ def test_a_port_in_use_is_named(cluster, ports, which):
         arguments = list(ports)
         arguments[arguments.index(which) + 1] = f"127.0.0.1:{taken}"
         text = failed("session-manager", "--pod-id", "twin", *arguments, *cluster.registry)
-    assert str(taken) in text
+    assert f"127.0.0.1:{taken} ({which}): the port is in use" in text
+    assert "descriptor" not in text and "error   " not in text and "can't be" not in text, text
     # It is no member: a pod that can't be reached must not own users.
     eventually("the twin is not active", lambda: "twin" not in cluster.active())
 
@@ -223,13 +225,47 @@ def test_a_port_in_use_fails_a_sender(cluster):
     text = failed(
         "sender", "--listen", cluster.sender.address, "--admin-listen", f"127.0.0.1:{free_port()}", *cluster.registry
     )
-    assert str(cluster.sender.port) in text
+    assert f"{cluster.sender.address} (--listen): the port is in use" in text
+    assert "descriptor" not in text and "error   " not in text and "can't be" not in text, text
+
+
+@pytest.mark.parametrize("which", ["--listen", "--peer-listen", "--admin-listen"])
+@pytest.mark.parametrize("host,words", [("no-such-host.invalid", "can't be resolved"), ("192.0.2.1", "no such address")])
+def test_an_address_that_is_not_this_machine_s_is_named(cluster, ports, which, host, words):
+    arguments = list(ports)
+    arguments[arguments.index(which) + 1] = f"{host}:{free_port()}"
+    text = failed("session-manager", "--pod-id", "lost", *arguments, *cluster.registry)
+    assert f"on {host}:" in text and f"({which})" in text and words in text
+
+
+def test_a_second_process_with_a_pod_s_id_warns(own_cluster):
+    cluster = own_cluster(pods=1)
+    first = cluster.pods["pod-0"]
+    twin = cluster.start_pod("pod-0")
+    warning = "Another process is a member with this pod's id at another address"
+    eventually("it warns", lambda: warning in twin.child.log)
+    assert f"127.0.0.1:{first.peer}" in twin.child.log
 
 
 def test_inspect_names_a_redis_that_does_not_answer():
     port = free_port()
     text = failed("ring", "inspect", "--redis", f"redis://127.0.0.1:{port}", "--cluster", CLUSTER)
     assert f"127.0.0.1:{port}" in text
+
+
+@pytest.mark.parametrize("bad", ["", "u" * 257], ids=["empty", "over-long"])
+def test_a_user_that_no_pod_takes_ends_connect(cluster, bad):
+    done = run("connect", "--endpoint", cluster.pods["pod-0"].address, "--user", bad)
+    assert done.code == 1, done.text
+    assert "refused" in done.text and "the user id" in done.text
+
+
+@pytest.mark.parametrize("which", ["peer", "sender"])
+def test_an_address_that_is_no_session_port_ends_connect(cluster, which):
+    address = cluster.sender.address if which == "sender" else f"127.0.0.1:{cluster.pods['pod-0'].peer}"
+    done = run("connect", "--endpoint", address, "--user", "u")
+    assert done.code == 1, done.text
+    assert address in done.text and "--listen" in done.text
 
 
 def test_a_push_names_a_sender_that_does_not_answer():
@@ -240,6 +276,13 @@ def test_a_push_names_a_sender_that_does_not_answer():
 
 def test_a_push_to_an_empty_user_fails_in_words(cluster):
     assert "user" in failed("push", "--sender", cluster.sender.address, "--user", "", "--message", "m")
+
+
+def test_a_push_above_the_sender_s_limit_names_it(cluster, tmp_path):
+    file = tmp_path / "large"
+    file.write_bytes(b"x" * 16 * 1024 * 1024)
+    text = failed("push", "--sender", cluster.sender.address, "--user", "u", "--file", file)
+    assert "16777216 bytes" in text and "at most 262144" in text
 
 
 def test_a_push_needs_a_message_or_a_file(cluster):

@@ -43,6 +43,18 @@ struct CommandLineTests {
     #expect(done.output.contains("--weight: \"\(weight)\" must be a whole number from 1 to 100"))
   }
 
+  @Test(arguments: [
+    ("--pod-id", "a b", "\"a b\" is not usable"), ("--pod-id", "", "is not usable"),
+    ("--zone", String(repeating: "z", count: 257), "257 bytes"), ("--zone", "a\tb", "control character"),
+  ])
+  func aPodThatCannotJoinDoesNotOpenItsPorts(flag: String, text: String, words: String) async throws {
+    let done = try await pushring(["session-manager", flag, text])
+    #expect(done.code == 64)
+    #expect(done.output.contains("\(flag): ") && done.output.contains(words))
+    #expect(!done.output.contains("istening"))
+    #expect(done.output.contains("See 'pushring session-manager --help'"))
+  }
+
   @Test func anUnknownFlagIsAnErrorThatNamesTheNearest() async throws {
     let done = try await pushring(["session-manager", "--wieght", "3"])
     #expect(done.code == 64)
@@ -63,6 +75,31 @@ struct CommandLineTests {
     #expect(done.output.contains("unknown key \"strateg\": did you mean strategy?"))
   }
 
+  @Test func anErrorAboutASettingShowsTheUsageOfItsCommand() async throws {
+    let done = try await pushring(["ring", "inspect", "--lease", "soon"])
+    #expect(done.code == 64)
+    #expect(done.output.contains("Error: --lease: \"soon\" must be a duration"))
+    #expect(done.output.contains("\nUsage: pushring ring inspect <options>\n"))
+    #expect(done.output.contains("See 'pushring ring inspect --help'"))
+  }
+
+  @Test func aVariableThatResemblesNoneHasNoSuggestion() async throws {
+    let done = try await pushring(["sender"], environment: ["PUSHRING_USER": "ann"])
+    #expect(done.code == 64)
+    #expect(done.output.contains("unknown environment variable PUSHRING_USER; Docs/configuration.md lists all"))
+  }
+
+  @Test(arguments: ["{\"listen\": \"1", "", "[1]"])
+  func aBrokenFileIsNamedAndWhatIsBrokenInIt(content: String) async throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.file("broken.json")
+    try Data(content.utf8).write(to: file)
+    let done = try await pushring(["sender", "--config", file.path])
+    #expect(done.code == 64)
+    #expect(done.output.contains("configuration file \(file.path): can't be understood: "))
+    #expect(!done.output.contains("NSCocoa") && !done.output.contains("UserInfo"))
+  }
+
   @Test func aRenewalIntervalThatLeavesNoRoomForALateRenewalIsRefused() async throws {
     let done = try await pushring(["ring", "inspect", "--lease", "3s", "--renewal-interval", "2s"])
     #expect(done.code == 64)
@@ -80,6 +117,16 @@ struct CommandLineTests {
     let done = try await pushring(["push", "--user", "u", "--file", "/nowhere/at-all"])
     #expect(done.code == 1)
     #expect(done.output.contains("--file /nowhere/at-all: can't be read"))
+  }
+
+  @Test func aFileThatNoSenderTakesIsNotSent() async throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.file("large")
+    try Data(count: 16 * 1024 * 1024 + 1).write(to: file)
+    let done = try await pushring(["push", "--sender", "127.0.0.1:1", "--user", "u", "--file", file.path])
+    #expect(done.code == 1)
+    #expect(done.output.contains("--file \(file.path): the payload is too large"))
+    #expect(done.output.contains("16777216"))
   }
 
   @Test func aPushToASenderThatIsNotThereFailsSoonAndNamesIt() async throws {

@@ -34,11 +34,20 @@ struct RegistryErrorTests {
     #expect(!done.output.contains("secret"))
   }
 
-  @Test func anEmptyClusterIsNoError() async throws {
+  @Test(arguments: [["inspect"], ["owner", "ann"]])
+  func aClusterThatNobodyEverJoinedIsToldAsSuch(command: [String]) async throws {
     let redis = try await RedisServer.start()
-    let done = try await pushring(["ring", "inspect", "--redis", redis.url, "--cluster", "nobody"])
-    #expect(done.code == 0)
-    #expect(done.output == "cluster nobody: no members\n")
+    let done = try await pushring(["ring"] + command + ["--redis", redis.url, "--cluster", "nobody"])
+    #expect(done.code == 1)
+    #expect(done.output.hasPrefix("Error: cluster nobody has no members: nobody ever joined it"))
+    try await redis.kill()
+  }
+
+  @Test func aProgramGetsAnObjectOfAClusterThatNobodyEverJoined() async throws {
+    let redis = try await RedisServer.start()
+    let done = try await pushring(["ring", "inspect", "--redis", redis.url, "--output", "json"])
+    #expect(done.code == 1)
+    #expect(done.output.hasPrefix("{\"cluster\":\"default\"") && done.output.contains("\"members\":[]"))
     try await redis.kill()
   }
 
@@ -55,6 +64,16 @@ struct RegistryErrorTests {
     let ready = try await get(admin, "/readyz")
     #expect(ready.status == 503)
     #expect(ready.body.contains("Redis at redis://127.0.0.1:\(port)"))
+    if program == "sender" {
+      let sender = arguments[arguments.firstIndex(of: "--listen")! + 1]
+      _ = try await server.line(containing: "Listening for pushes")
+      _ = try await server.line(containing: "The view can't be read")
+      let push = try await pushring(["push", "--sender", sender, "--user", "u", "--message", "m"])
+      #expect(push.code == 1)
+      #expect(push.output.contains("the Sender at \(sender) refused the push: no view of the cluster is known yet"))
+      #expect(push.output.contains("redis://127.0.0.1:\(port)"))
+      #expect(!push.output.contains("is it running there"))
+    }
     server.signal(SIGTERM)
     #expect(try await server.awaitExit() == .code(0))
   }

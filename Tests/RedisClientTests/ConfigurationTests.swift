@@ -62,7 +62,7 @@ import Testing
     let error = #expect(throws: RedisError.self) { try RedisConfiguration(url: url) }
     #expect(error?.code == .configuration)
     #expect(error?.message.contains(hint) == true, "\(error?.message ?? "")")
-    #expect(error?.message.contains("redis://[user[:password]@]host") == true)
+    #expect(error?.message.contains("redis://[[user]:password@]host") == true)
     #expect(error?.message.contains("hunter2") == false)
   }
 

@@ -10,6 +10,21 @@ import Testing
         let error = try await failure { () throws(RedisError) in try await client.send(["PING"]) }
         #expect(error.code == .protocolViolation, "\(error)")
         #expect(error.message.contains("check the address"))
+        #expect(!error.message.contains("may have run"))
+      }
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func aServerThatTakesTheConnectionAndDoesNotAnswerIsToldFromOneThatIsNotThere(usesTLS: Bool) async throws {
+    try await FakeServer.with(answering: "") { server in
+      var configuration = server.configuration
+      configuration.usesTLS = usesTLS
+      configuration.commandTimeout = .seconds(1)
+      try await withClient(configuration) { client in
+        let error = try await failure { () throws(RedisError) in try await client.send(["PING"]) }
+        #expect(error.code == .timeout && !error.message.contains("run()"), "\(error)")
+        #expect(error.message.contains("TLS on this port") == usesTLS, "\(error)")
       }
     }
   }

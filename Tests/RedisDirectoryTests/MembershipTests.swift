@@ -155,11 +155,12 @@ import Testing
       let member = try await registry.directory.join(pod(1)).incarnation
       var other = TestRegistry.patientSettings
       other.tokensPerWeight = 17
+      other.lease = .milliseconds(4_500)
       let stranger = try registry.directory(other)
       await #expect { try await stranger.join(pod(2)) } throws: { error in
         let error = error as? DirectoryError
-        return error?.code == .incompatible && error?.message.contains("3000000 60000000 17") == true
-          && error?.message.contains("3000000 60000000 256") == true
+        return error?.code == .incompatible
+          && error?.message.contains(": lease 3s there and 4500.0ms here, tokens 256 there and 17 here. ") == true
       }
       // Who finds nobody decides anew.
       try await registry.directory.leave(member)

@@ -20,6 +20,8 @@ import Testing
       for _ in 0..<5 {
         let result = try await cluster.sender.push(Push(user: user, text: "hello"))
         #expect(result.outcomes == ["desk pod-0 unreachable", "phone pod-1 delivered"])
+        let detail = try #require(result.sessions.first).detail
+        #expect(detail.hasPrefix("pod pod-0: ") && !detail.contains { "()\"[]".contains($0) }, "\(detail)")
         #expect(result.completeness == .unknown)
         #expect(result.duration < .seconds(5))
       }

@@ -95,24 +95,35 @@ private func podEndpoint(_ endpoint: String) -> Pushring_V1_PodEndpoint {
   return pod
 }
 
+/// A gRPC server that has no service of ours, as a wrong address may lead to.
+func withoutServices(_ body: @escaping @Sendable (String) async throws -> Void) async throws {
+  try await withServers([[]], body: { try await body($0[0]) })
+}
+
 /// Serves the pods while `body` runs, which gets their endpoints in order.
 func withPods(_ pods: [FakePod], _ body: @escaping @Sendable ([String]) async throws -> Void) async throws {
+  try await withServers(pods.map { [$0] }, body: body)
+}
+
+private func withServers(
+  _ all: [[any RegistrableRPCService]], body: @escaping @Sendable ([String]) async throws -> Void
+) async throws {
   var endpoints: [String] = []
   var servers: [(ServerChannels, Task<Void, any Error>)] = []
   let outcome: Result<Void, any Error>
   do {
-    for pod in pods {
+    for services in all {
       let channels = ServerChannels()
       let transport = HTTP2ServerTransport.Posix(
         address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext,
         config: .defaults { channels.watch(&$0) })
-      let server = GRPCServer(transport: transport, services: [pod])
+      let server = GRPCServer(transport: transport, services: services)
       servers.append((channels, Task { try await server.serve() }))
       let port = try #require(try await transport.listeningAddress.ipv4?.port)
       endpoints.append("127.0.0.1:\(port)")
     }
-    let all = endpoints
-    try await bounded(.seconds(15), "the test") { try await body(all) }
+    let bound = endpoints
+    try await bounded(.seconds(15), "the test") { try await body(bound) }
     outcome = .success(())
   } catch {
     outcome = .failure(error)

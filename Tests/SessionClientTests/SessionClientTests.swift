@@ -108,6 +108,15 @@ struct SessionClientTests {
     }
   }
 
+  @Test func anAddressThatIsNoPodsSessionPortEndsTheSession() async throws {
+    try await withoutServices { endpoint in
+      try await withClient([endpoint]) { events in
+        guard case .ended(.refused(let why)) = await events.next() else { throw Unexpected() }
+        #expect(why.contains("UNIMPLEMENTED") && why.contains(endpoint) && why.contains("no pod's session address"))
+      }
+    }
+  }
+
   @Test func aPodThatDoesNotWelcomeIsLeftForTheNext() async throws {
     let silent = FakePod { stream in _ = try await stream.frames.next() }
     let good = FakePod { stream in

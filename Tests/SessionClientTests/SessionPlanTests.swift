@@ -3,6 +3,7 @@ import Testing
 @testable import SessionClient
 
 struct SessionPlanTests {
+  private let stillDown = StreamEnd(code: 14, message: "still down")
   private let lost = StreamEnd(code: 14, message: "connection refused")
 
   @Test func theOwnerIsTriedFirstThenItsSuccessors() {
@@ -15,8 +16,8 @@ struct SessionPlanTests {
   @Test func everyEndpointIsAskedBeforeTheFirstWait() {
     var plan = SessionPlan(endpoints: ["a:1", "b:1"], random: 0.9)
     #expect(plan.start(random: 0) == .locate(via: "b:1"))
-    #expect(plan.locateFailed("down", random: 0) == .locate(via: "a:1"))
-    #expect(plan.locateFailed("down", random: 0.5) == .wait(.milliseconds(50)))
+    #expect(plan.locateFailed(lost, random: 0) == .locate(via: "a:1"))
+    #expect(plan.locateFailed(lost, random: 0.5) == .wait(.milliseconds(50)))
     #expect(plan.waited(random: 0) == .locate(via: "a:1"))
   }
 
@@ -25,7 +26,7 @@ struct SessionPlanTests {
     var waits: [Duration] = []
     _ = plan.start(random: 1)
     for _ in 0..<5 {
-      if case .wait(let pause) = plan.locateFailed("down", random: 1) { waits.append(pause) }
+      if case .wait(let pause) = plan.locateFailed(lost, random: 1) { waits.append(pause) }
       _ = plan.waited(random: 1)
     }
     #expect(waits == [1, 2, 4, 5, 5].map { .seconds($0) })
@@ -87,12 +88,20 @@ struct SessionPlanTests {
     }
   }
 
+  @Test(arguments: [3, 7, 12, 16])
+  func aRefusalToLocateIsFinalToo(code: Int) {
+    var plan = SessionPlan(endpoints: ["a:1", "b:1"], random: 0)
+    _ = plan.start(random: 0)
+    let end = StreamEnd(code: code, message: "no")
+    #expect(plan.locateFailed(end, random: 0) == .end(.refused(end.text)))
+  }
+
   @Test func itGivesUpAfterTheRoundsItWasGivenWithTheLastProblem() {
     var plan = SessionPlan(endpoints: ["a:1"], maximumAttempts: 2, random: 0)
     _ = plan.start(random: 0)
-    #expect(plan.locateFailed("down", random: 0) == .wait(.zero))
+    #expect(plan.locateFailed(lost, random: 0) == .wait(.zero))
     _ = plan.waited(random: 0)
-    #expect(plan.locateFailed("still down", random: 0) == .end(.gaveUp("still down")))
+    #expect(plan.locateFailed(stillDown, random: 0) == .end(.gaveUp(stillDown.text)))
   }
 
   @Test func withoutAskingForTheOwnerTheEndpointsAreTriedInOrder() {

@@ -108,15 +108,19 @@ import Wire
     }
   }
 
-  @Test func aMessageAboveTheLimitIsRefused() async throws {
+  @Test func aPayloadAboveTheLimitIsRefusedAndOneOfTheLimitIsNot() async throws {
     try await withCluster(["a"], settings: quickSettings) { configuration, _ in
       configuration.maximumMessageBytes = 1000
     } _: { cluster in
       let (session, welcome) = try await TestSession.open(cluster.pods[0], user: "ann")
       #expect(welcome.maxMessageBytes == 1000)
       let sender = try await TestSender(cluster.pods[0])
-      let result = try await sender.deliver("big", to: "ann", payload: [UInt8](repeating: 1, count: 1000))
-      #expect(result.sessions.map(\.outcome) == [.refused])
+      let largest = try await sender.deliver("largest", to: "ann", payload: [UInt8](repeating: 1, count: 1000))
+      #expect(largest.sessions.map(\.outcome) == [.delivered])
+      #expect(try await session.message().payload.count == 1000)
+      let larger = try await sender.deliver("larger", to: "ann", payload: [UInt8](repeating: 1, count: 1001))
+      #expect(larger.sessions.map(\.outcome) == [.refused])
+      #expect(larger.sessions.allSatisfy { $0.detail.contains("at most 1000 (--max-message)") })
       await sender.close()
       await session.close()
     }

@@ -9,6 +9,25 @@ import Wire
 
 /// The placement protocol between real pods.
 @Suite struct PlacementTests {
+  @Test func ofTwoProcessesWithOnePodIDTheSessionsOfTheEarlierAreStrays() async throws {
+    try await withCluster(["twin", "twin"]) { cluster in
+      let view = try #require(try await cluster.registry.window()).current
+      let later = try #require(view.members.map(\.incarnation).max())
+      let (one, first) = try await TestSession.open(cluster.pods[0], user: "ann", session: "one")
+      let (two, second) = try await TestSession.open(cluster.pods[1], user: "ann", session: "two")
+      #expect(Set([first.incarnation, second.incarnation]).count == 2)
+      try await eventually("each process says where it stands") {
+        let status = try await cluster.registry.memberStatus()
+        return status.count == 2
+          && status.allSatisfy {
+            $0.load == MemberLoad(sessions: 1, strays: $0.member.incarnation == later ? 0 : 1)
+          }
+      }
+      await one.close()
+      await two.close()
+    }
+  }
+
   private func settled(_ cluster: TestCluster) async throws -> Window {
     try await waitUntil("the view settles") {
       guard let window = try await cluster.registry.window(), window.current.members.count == cluster.pods.count else {

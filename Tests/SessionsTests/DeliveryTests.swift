@@ -39,11 +39,18 @@ import Testing
     #expect(try fixture.deliver(bytes: 100).map(\.outcome) == [.delivered])
   }
 
-  @Test func aMessageAboveTheLimitIsRefused() throws {
+  @Test func aPayloadAboveTheLimitIsRefusedWhateverIsAroundIt() throws {
     var fixture = Fixture { $0.messageBytes = 100 }
     try fixture.live(1)
-    #expect(try fixture.deliver(bytes: 100).map(\.outcome) == [.delivered])
-    #expect(try fixture.deliver(bytes: 101).map(\.outcome) == [.refused])
+    #expect(try fixture.deliver(bytes: 36_000, payload: 100).map(\.outcome) == [.delivered])
+    #expect(try fixture.deliver(bytes: 120, payload: 101).map(\.outcome) == [.refused])
+  }
+
+  @Test func whatIsAroundThePayloadIsBoundedToo() throws {
+    var fixture = Fixture { $0.messageBytes = 100 }
+    try fixture.live(1)
+    #expect(try fixture.deliver(bytes: 100 + 65_536, payload: 100).map(\.outcome) == [.delivered])
+    #expect(try fixture.deliver(bytes: 101 + 65_536, payload: 100).map(\.outcome) == [.refused])
   }
 
   @Test func anEmptyQueueTakesAnyAllowedMessage() throws {

@@ -29,12 +29,12 @@ struct Fixture {
   }
 
   mutating func deliver(
-    user: String = "ann", to targets: [(String, UInt64)] = [], bytes: Int = 100
+    user: String = "ann", to targets: [(String, UInt64)] = [], bytes: Int = 100, payload: Int? = nil
   ) throws -> [SessionDelivery] {
     table.deliver(
       to: try UserID(user),
       targets: try targets.map { DeliveryTarget(session: try SessionID($0.0), epoch: Epoch(rawValue: $0.1)) },
-      frameBytes: bytes)
+      size: MessageSize(payloadBytes: payload ?? bytes, frameBytes: bytes))
   }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Simulation
 import Testing
 
@@ -40,6 +41,17 @@ import Testing
     #expect(result.violation != nil, "\(rule.rawValue), seed \(seed)")
     let report = Simulation.report(result, options)
     #expect(report.contains("--first \(seed)") && report.contains("--without \(rule.rawValue)"))
+  }
+
+  @Test func theDocumentationHasTheSeedsOfTheRarerRules() throws {
+    let document = URL(fileURLWithPath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Docs/placement.md")
+    let words = try String(contentsOf: document, encoding: .utf8).split(whereSeparator: \.isWhitespace)
+      .joined(separator: " ")
+    for (rule, seed) in Self.seeds where seed > 100 {
+      #expect(words.contains("`\(rule.rawValue)` \(seed)"), "\(rule.rawValue)")
+    }
   }
 
   /// The first seed that finds each rule out, by `pushring simulate --without RULE`.

@@ -10,9 +10,9 @@ import urllib.request
 from dataclasses import dataclass
 
 from .processes import Child, free_port
-from .program import program, run_json
+from .program import program, run, run_json
 from .redis import Redis
-from .waiting import eventually
+from .waiting import CommandFailed, eventually
 
 # Short, so that what follows the end of a lease is seen within seconds; long enough for two busy cores.
 LEASE = {"--lease": "2s", "--renewal-interval": "500ms", "--grace": "2s"}
@@ -154,7 +154,11 @@ class Cluster:
         return ["--redis", self.redis.url, "--cluster", CLUSTER]
 
     def inspect(self) -> dict:
-        return run_json("ring", "inspect", *self.registry)
+        # A cluster that nobody has joined yet ends with 1, and an object without members.
+        done = run("ring", "inspect", *self.registry, "--output", "json")
+        if done.code not in (0, 1) or not done.out:
+            raise CommandFailed(f"ring inspect ended with {done.code}: {done.text}")
+        return done.json
 
     def members(self) -> dict[str, dict]:
         return {member["id"]: member for member in self.inspect()["members"]}

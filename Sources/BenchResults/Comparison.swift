@@ -48,7 +48,9 @@ public struct Comparison: Sendable {
     let interval = welch(old.values, new.values).map { ($0.lowerBound / scale * 100)...($0.upperBound / scale * 100) }
     let isLarge = abs(change) > threshold || old.median == 0 && difference != 0
     let verdict: Verdict =
-      if !isLarge { .same } else if let interval, interval.contains(0) { .unclear } else if interval == nil,
+      if !isLarge { .same } else if let interval, interval.contains(0) {
+        .unclear
+      } else if interval == nil,
         old.median != 0
       { .unclear } else if (difference > 0) == largerIsBetter { .better } else { .worse }
     return Row(

@@ -9,14 +9,19 @@ public struct Figure: Sendable {
   /// Drawn as bars where several results stand side by side.
   static let compared = all.filter {
     [
-      "userBytesPerSession", "kernelBytesPerSession", "connectsPerCPUSecond", "pushesPerSecond", "pushesPerPodCPUSecond",
+      "userBytesPerSession", "kernelBytesPerSession", "connectsPerCPUSecond", "pushesPerSecond",
+      "pushesPerPodCPUSecond",
       "rpcsPerPush", "registryReadsPerPush", "latencyP99Ms", "missed",
     ].contains($0.key)
   }
 
   public static let all: [Figure] = [
-    Figure(key: "userBytesPerSession", title: "User-space memory per session", unit: "bytes") { $0.userBytesPerSession },
-    Figure(key: "kernelBytesPerSession", title: "Kernel memory per session", unit: "bytes") { $0.kernelBytesPerSession },
+    Figure(key: "userBytesPerSession", title: "User-space memory per session", unit: "bytes") {
+      $0.userBytesPerSession
+    },
+    Figure(key: "kernelBytesPerSession", title: "Kernel memory per session", unit: "bytes") {
+      $0.kernelBytesPerSession
+    },
     Figure(key: "idleCPUMicrosecondsPerSession", title: "CPU per idle session and second", unit: "µs") {
       $0.idleCPUMicrosecondsPerSession
     },

@@ -54,7 +54,8 @@ public struct Report: Sendable {
       }
       let curves = group.compactMap { result in latencyLine(result, named: Self.name(result)) }
       let latency = curves.count > 1 ? percentilePlot("\(workload): latency by percentile", curves) : ""
-      return "<h2>\(escape(workload)), side by side</h2>\n\(table(group))\n\(pictures.joined(separator: "\n"))\n\(latency)"
+      return
+        "<h2>\(escape(workload)), side by side</h2>\n\(table(group))\n\(pictures.joined(separator: "\n"))\n\(latency)"
     }.joined(separator: "\n")
   }
 
@@ -112,7 +113,8 @@ public struct Report: Sendable {
         """
     }
     guard !rows.isEmpty else { return "" }
-    return "<table><tr><th></th><th>median</th><th>range over repetitions</th></tr>\n\(rows.joined(separator: "\n"))</table>"
+    return
+      "<table><tr><th></th><th>median</th><th>range over repetitions</th></tr>\n\(rows.joined(separator: "\n"))</table>"
   }
 
   private func processTable(_ result: BenchResult) -> String {

@@ -103,14 +103,18 @@ extension ArraySlice<UInt8> {
   fileprivate func field(_ number: Int) -> ArraySlice<UInt8>? {
     var fields = ProtobufFields(self)
     var found: ArraySlice<UInt8>?
-    while let field = fields.next() { if field.number == number, case .bytes(let bytes) = field.value { found = bytes } }
+    while let field = fields.next() {
+      if field.number == number, case .bytes(let bytes) = field.value { found = bytes }
+    }
     return found
   }
 
   fileprivate func number(_ number: Int) -> UInt64? {
     var fields = ProtobufFields(self)
     var found: UInt64?
-    while let field = fields.next() { if field.number == number, case .number(let value) = field.value { found = value } }
+    while let field = fields.next() {
+      if field.number == number, case .number(let value) = field.value { found = value }
+    }
     return found
   }
 }

@@ -16,6 +16,8 @@ struct PodAnswer: Sendable {
   let sessions: [CallOutcome]
   let isComplete: Bool
   let strays: [UInt64]
+  /// The process that answered is the one that was asked, and is a member.
+  let isFromMember: Bool
   /// Of the frame that the answer came in.
   let window: Pushring_V1_ViewWindow
 }
@@ -40,7 +42,7 @@ extension PodCall {
 
 extension PodAnswer {
   /// What can't be read, as a newer pod's outcome, counts as refused: it must not count as delivered.
-  init(_ result: Pushring_V1_DeliverResult, _ window: Pushring_V1_ViewWindow) {
+  init(_ result: Pushring_V1_DeliverResult, _ window: Pushring_V1_ViewWindow, isFromMember: Bool) {
     sessions = result.sessions.compactMap { wire in
       guard let session = try? SessionID(wire.sessionID) else { return nil }
       return CallOutcome(
@@ -49,6 +51,7 @@ extension PodAnswer {
     }
     isComplete = result.complete
     strays = result.strayIncarnations
+    self.isFromMember = isFromMember
     self.window = window
   }
 }

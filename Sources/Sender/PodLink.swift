@@ -226,7 +226,8 @@ extension PodLink {
     for result in batch.results {
       guard let reply = state.withLock({ $0.answered(result.correlation, now: now) }) else { continue }
       if result.error.isEmpty {
-        reply(.success(PodAnswer(result, batch.window)))
+        let isFromMember = batch.incarnation == member.incarnation.rawValue
+        reply(.success(PodAnswer(result, batch.window, isFromMember: isFromMember)))
       } else {
         reply(
           .failure(

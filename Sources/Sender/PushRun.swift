@@ -136,7 +136,7 @@ final class PushRun: Sendable {
         id,
         CallAnswer(
           sessions: answer.sessions, isComplete: answer.isComplete, viewIsFresh: isViewFresh(),
-          strays: answer.strays.map(Incarnation.init(rawValue:)), stamps: stamps))
+          isFromMember: answer.isFromMember, strays: answer.strays.map(Incarnation.init(rawValue:)), stamps: stamps))
     }
   }
 

@@ -21,12 +21,18 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     // Encoded once, however many sessions the message goes to.
     let frames = batch.messages.map(MessageFrame.init)
     var answer = Pushring_V1_DeliverResultBatch()
-    answer.results = batch.requests.map { deliver($0, frames) }
+    let incarnation = hub.incarnation
+    var isMember = true
+    answer.results = batch.requests.map { deliver($0, frames, &isMember) }
+    // The same throughout, or what it says of strays is not of the one that was asked.
+    if isMember, hub.incarnation == incarnation { answer.incarnation = incarnation?.rawValue ?? 0 }
     answer.window = Pushring_V1_ViewWindow(hub.window?.stamps ?? .none)
     return answer
   }
 
-  private func deliver(_ request: Pushring_V1_DeliverRequest, _ frames: [MessageFrame]) -> Pushring_V1_DeliverResult {
+  private func deliver(
+    _ request: Pushring_V1_DeliverRequest, _ frames: [MessageFrame], _ isMember: inout Bool
+  ) -> Pushring_V1_DeliverResult {
     var result = Pushring_V1_DeliverResult()
     result.correlation = request.correlation
     guard request.messageIndex < frames.count else {
@@ -46,6 +52,8 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
       if let claim {
         result.complete = claim.isComplete
         result.strayIncarnations = claim.strays.map(\.rawValue)
+      } else {
+        isMember = false
       }
     } catch {
       result.error = "\(error)"

@@ -18,6 +18,8 @@ final class FakePod: Pushring_V1_Delivery.SimpleServiceProtocol {
     var sessions: [String: [String: UInt64]] = [:]
     var batches: [Pushring_V1_DeliverBatch] = []
     var openStreams = 0
+    /// Set when it is a member.
+    var incarnation: UInt64 = 0
     var isSilent = false
     var claimsComplete = false
     var error = ""
@@ -67,6 +69,7 @@ final class FakePod: Pushring_V1_Delivery.SimpleServiceProtocol {
   private func answer(_ batch: Pushring_V1_DeliverBatch) async -> Pushring_V1_DeliverResultBatch {
     var answer = Pushring_V1_DeliverResultBatch()
     answer.window = batch.window
+    answer.incarnation = look { $0.incarnation }
     for request in batch.requests {
       await look { $0.onRequest }?(request)
       answer.results.append(look { self.result(request, $0) })

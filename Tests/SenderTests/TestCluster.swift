@@ -114,8 +114,10 @@ func settle(_ memberships: [Membership], _ directory: RedisDirectory) async thro
 
 func join(_ pod: FakePod, _ directory: RedisDirectory) async throws -> Membership {
   let address = try await pod.start()
-  return try await directory.join(
+  let membership = try await directory.join(
     MemberDescription(podID: pod.podID, endpoint: "127.0.0.1:1", peerEndpoint: address))
+  pod.change { $0.incarnation = membership.incarnation.rawValue }
+  return membership
 }
 
 extension PushResult {

@@ -101,6 +101,10 @@ package nonisolated struct Pushring_V1_DeliverResultBatch: Sendable {
 
   package var results: [Pushring_V1_DeliverResult] = []
 
+  /// Incarnation of the pod that answers; 0 while it is no member. At the address of one that is gone another may answer,
+  /// which knows nothing of strays.
+  package var incarnation: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -283,7 +287,7 @@ nonisolated extension Pushring_V1_SessionTarget: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Pushring_V1_DeliverResultBatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".DeliverResultBatch"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}window\0\u{1}results\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}window\0\u{1}results\0\u{1}incarnation\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -293,6 +297,7 @@ nonisolated extension Pushring_V1_DeliverResultBatch: SwiftProtobuf.Message, Swi
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._window) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.incarnation) }()
       default: break
       }
     }
@@ -309,12 +314,16 @@ nonisolated extension Pushring_V1_DeliverResultBatch: SwiftProtobuf.Message, Swi
     if !self.results.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 2)
     }
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.incarnation, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Pushring_V1_DeliverResultBatch, rhs: Pushring_V1_DeliverResultBatch) -> Bool {
     if lhs._window != rhs._window {return false}
     if lhs.results != rhs.results {return false}
+    if lhs.incarnation != rhs.incarnation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

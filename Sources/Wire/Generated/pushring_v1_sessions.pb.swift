@@ -223,7 +223,7 @@ package nonisolated struct Pushring_V1_Welcome: Sendable {
   /// Where to go when this pod is lost: the user's owner and its successors, this pod left out.
   package var successors: [Pushring_V1_PodEndpoint] = []
 
-  /// Messages larger than this are refused, in bytes.
+  /// Messages with a larger payload are refused, in bytes. A frame is larger by its id and headers, 64 KiB at most.
   package var maxMessageBytes: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()

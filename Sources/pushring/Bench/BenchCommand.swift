@@ -69,7 +69,9 @@ private func measure(_ workload: BenchWorkload, _ options: BenchOptions) async t
 
 private func summary(_ result: BenchResult) -> String {
   let name = result.strategy.map { ", \($0)" } ?? ""
-  var lines = ["\(result.workload)\(name): \(result.settings["sessions"] ?? "?") sessions on \(result.settings["pods"] ?? "?") pods"]
+  var lines = [
+    "\(result.workload)\(name): \(result.settings["sessions"] ?? "?") sessions on \(result.settings["pods"] ?? "?") pods"
+  ]
   for figure in Figure.all {
     guard let value = figure.value(result) else { continue }
     let spread = result.noise[figure.key]
@@ -181,7 +183,8 @@ private struct BenchCompare: ParsableCommand {
       let interval = row.interval.map { " [\(short($0.lowerBound)) to \(short($0.upperBound)) %]" } ?? ""
       let name = row.figure.padding(toLength: 32, withPad: " ", startingAt: 0)
       let sign = row.change > 0 ? "+" : ""
-      text += "\(name)\(short(row.before)) → \(short(row.after))  \(sign)\(short(row.change)) %\(interval)  \(row.verdict.rawValue)\n"
+      text +=
+        "\(name)\(short(row.before)) → \(short(row.after))  \(sign)\(short(row.change)) %\(interval)  \(row.verdict.rawValue)\n"
     }
     if old.machine != new.machine { text += "The two were taken on different machines.\n" }
     printData(text)

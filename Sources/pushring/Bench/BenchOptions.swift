@@ -74,7 +74,8 @@ struct BenchOptions: ParsableArguments {
     [
       "pods": "\(pods)", "sessions": "\(sessions)", "duration": "\(duration)", "warm-up": "\(warmUp)",
       "repeat": "\(repetitions)", "sessions-per-user": "\(sessionsPerUser)", "strays": "\(strays)", "rate": "\(rate)",
-      "concurrency": "\(concurrency)", "size": "\(size)", "mode": mode.rawValue, "fan-out": "\(fanOut)", "zipf": "\(zipf)",
+      "concurrency": "\(concurrency)", "size": "\(size)", "mode": mode.rawValue, "fan-out": "\(fanOut)",
+      "zipf": "\(zipf)",
       "connect-rate": "\(connectRate)", "churn": "\(churn)",
     ]
   }

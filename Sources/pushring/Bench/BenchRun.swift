@@ -78,7 +78,9 @@ final class BenchRun {
         let reasons = report.reasons.sorted { $0.value > $1.value }.prefix(5)
         throw Failure(
           "\(count - report.live) of \(count) sessions were not welcomed within \(limit): "
-            + (reasons.isEmpty ? "nothing was refused, it only took longer" : reasons.map { "\($0.value) × \($0.key)" }.joined(separator: "; ")))
+            + (reasons.isEmpty
+              ? "nothing was refused, it only took longer"
+              : reasons.map { "\($0.value) × \($0.key)" }.joined(separator: "; ")))
       }
       try await Task.sleep(for: .milliseconds(50))
     }
@@ -123,7 +125,9 @@ final class BenchRun {
     let receipts = try await load.receipts()
     let report = try await load.report()
     conclude(driver.soFar, receipts, report, seconds, used)
-    if let readsBefore, let readsAfter { note("redisReadsPerPush", (readsAfter - readsBefore) / Double(max(driver.soFar.pushes, 1))) }
+    if let readsBefore, let readsAfter {
+      note("redisReadsPerPush", (readsAfter - readsBefore) / Double(max(driver.soFar.pushes, 1)))
+    }
     note("lostStreams", Double(report.lostStreams - lostBefore))
     result.processes = used
     if isTimelineKept || result.timeline.isEmpty { result.timeline = receipts.points }

@@ -47,7 +47,8 @@ enum BenchWorkload: String, CaseIterable, Sendable {
       let start = run.use()
       try await Task.sleep(for: .seconds(run.options.duration))
       let end = run.use()
-      let grown = pods(end).reduce(0.0) { $0 + Double($1.userBytes) } - pods(before).reduce(0.0) { $0 + Double($1.userBytes) }
+      let grown =
+        pods(end).reduce(0.0) { $0 + Double($1.userBytes) } - pods(before).reduce(0.0) { $0 + Double($1.userBytes) }
       run.note("userBytesPerSession", grown / sessions)
       let slab = Double(ProcessProbe.slabBytes + ProcessProbe.socketBufferBytes) - Double(slabBefore)
       run.note("kernelBytesPerSession", slab / sessions / 2)

@@ -91,7 +91,9 @@ actor LoadWorker {
     line.append(0x0a)
     try input.write(contentsOf: line)
     guard request.action != .stop else { return LoadReply() }
-    guard let answer = await lines.first(where: { _ in true }) else { throw Failure("a load process ended; is there memory enough?") }
+    guard let answer = await lines.first(where: { _ in true }) else {
+      throw Failure("a load process ended; is there memory enough?")
+    }
     return try JSONDecoder().decode(LoadReply.self, from: Data(answer.utf8))
   }
 

@@ -38,7 +38,8 @@ enum ProcessProbe {
   static var socketBufferBytes: UInt64 {
     let line = (text("/proc/net/sockstat") ?? "").split(separator: "\n").first { $0.hasPrefix("TCP:") }
     let fields = line?.split(separator: " ").map(String.init) ?? []
-    guard let index = fields.firstIndex(of: "mem"), index + 1 < fields.count, let pages = UInt64(fields[index + 1]) else {
+    guard let index = fields.firstIndex(of: "mem"), index + 1 < fields.count, let pages = UInt64(fields[index + 1])
+    else {
       return 0
     }
     return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))

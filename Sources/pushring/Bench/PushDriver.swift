@@ -71,7 +71,8 @@ final class PushDriver: Sendable {
     }
     var request = Pushring_V1_PushRequest()
     request.userID = LoadPlan.userName(user)
-    request.payload = Data(LoadMessage(due: due, push: UInt32(number), isShared: isShared).payload(count: plan.options.size))
+    request.payload = Data(
+      LoadMessage(due: due, push: UInt32(number), isShared: isShared).payload(count: plan.options.size))
     request.strategy = plan.options.strategy.wire
     request.noGrouping = plan.options.strategy == .directory
     return (number, request)
@@ -160,7 +161,8 @@ final class PushDriver: Sendable {
     }
   }
 
-  private func call(_ client: PushClient, _ pushes: [(number: Int, request: Pushring_V1_PushRequest)], _ due: UInt64) async
+  private func call(_ client: PushClient, _ pushes: [(number: Int, request: Pushring_V1_PushRequest)], _ due: UInt64)
+    async
   {
     var options = CallOptions.defaults
     options.timeout = .seconds(10)

@@ -154,7 +154,7 @@ struct LoadLoop: ~Copyable {
     lastLook = now
     for index in sessions.indices
     where (sessions[index].phase == .connecting || sessions[index].phase == .opening)
-      && now - sessions[index].began > Self.patience
+      && now > sessions[index].began + Self.patience
     {
       failed(index, "no Welcome within 15 s")
     }

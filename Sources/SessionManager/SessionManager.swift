@@ -139,7 +139,8 @@ public final class SessionManager: Sendable {
   private func live() async throws {
     let description = MemberDescription(
       podID: configuration.podID, endpoint: try await advertised(configuration.advertise, edge.address(), "advertise"),
-      peerEndpoint: try await advertised(configuration.peerAdvertise, peers.address(), "peer-advertise"), weight: configuration.weight,
+      peerEndpoint: try await advertised(configuration.peerAdvertise, peers.address(), "peer-advertise"),
+      weight: configuration.weight,
       zone: configuration.zone)
     let keeper = try await MembershipKeeper.join(
       description, settings: configuration.settings, hub: hub, reporter: reporter, directory: directory,

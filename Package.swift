@@ -150,6 +150,8 @@ let tests: [Target] = [
     path: "Tests/TestCalls",
     swiftSettings: settings),
   .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),
+  .testTarget(name: "LoadClientTests", dependencies: ["LoadClient", "Wire", protobuf], swiftSettings: settings),
+  .testTarget(name: "BenchResultsTests", dependencies: ["BenchResults"], swiftSettings: settings),
   .testTarget(name: "HTTP2WireTests", dependencies: ["HTTP2Wire"], swiftSettings: settings),
   .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),

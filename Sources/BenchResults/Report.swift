@@ -45,7 +45,7 @@ public struct Report: Sendable {
 
   /// Strategies and peers, where a workload has several.
   private var sideBySide: String {
-    let groups = Dictionary(grouping: results, by: \.workload).filter { $0.value.count > 1 }
+    let groups = Dictionary(grouping: results, by: Self.group).filter { $0.value.count > 1 }
     return groups.keys.sorted().map { workload in
       let group = groups[workload] ?? []
       let pictures = Figure.compared.compactMap { figure -> String? in
@@ -70,6 +70,11 @@ public struct Report: Sendable {
       title: "Memory by sessions", xLabel: "sessions", yLabel: "MiB of user-space memory, all pods",
       lines: [.init(name: "pods", points: points)]
     ).svg
+  }
+
+  /// What is compared with one another: a workload, at a fixed rate or as fast as it goes.
+  private static func group(_ result: BenchResult) -> String {
+    (result.settings["rate"].flatMap(Double.init) ?? 0) > 0 ? "\(result.workload) at a fixed rate" : result.workload
   }
 
   static func name(_ result: BenchResult) -> String {

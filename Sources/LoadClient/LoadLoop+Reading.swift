@@ -104,6 +104,7 @@ extension LoadLoop {
 
   private mutating func messageCame(_ index: Int, _ payload: ArraySlice<UInt8>, _ now: UInt64) {
     report.messages += 1
+    if dropsEvery > 0, report.messages.isMultiple(of: dropsEvery) { return }
     guard let message = LoadMessage(payload: payload) else {
       report.strangers += 1
       return

@@ -12,6 +12,7 @@ struct LoadLoop: ~Copyable {
   /// Nil: nothing is measured.
   var measuringSince: UInt64?
   var random: SplitMix
+  let dropsEvery: Int
   private let sourceAddress: UInt32
   private var readBuffer = [UInt8](repeating: 0, count: 256 * 1024)
   /// Sessions to connect, in order.
@@ -29,7 +30,8 @@ struct LoadLoop: ~Copyable {
   /// A Welcome that takes longer is given up.
   private static let patience: UInt64 = 15_000_000_000
 
-  init(sourceAddress: UInt32, seed: UInt64) throws(LoadClientError) {
+  init(sourceAddress: UInt32, seed: UInt64, dropsEvery: Int) throws(LoadClientError) {
+    self.dropsEvery = dropsEvery
     epoll = try Epoll.make()
     self.sourceAddress = sourceAddress
     random = SplitMix(seed)

@@ -26,11 +26,14 @@ public final class LoadPool: Sendable {
   private let mailbox = Mutex(Mailbox())
   private let sourceAddress: UInt32
   private let seed: UInt64
+  private let dropsEvery: Int
 
   /// - Parameters:
   ///   - sourceAddress: a number from 1: connects come from 127.0.0.N, as each address has ports of its own.
   ///   - seed: of all chance.
-  public init(sourceAddress: Int, seed: UInt64) {
+  ///   - dropsEvery: overlooks every so manyth message, to see that a benchmark notices; 0: none.
+  public init(sourceAddress: Int, seed: UInt64, dropsEvery: Int = 0) {
+    self.dropsEvery = dropsEvery
     self.sourceAddress = UInt32(sourceAddress)
     self.seed = seed
   }
@@ -63,7 +66,7 @@ public final class LoadPool: Sendable {
 
   /// Blocks its thread until `stop`.
   public func run() throws {
-    var loop = try LoadLoop(sourceAddress: sourceAddress, seed: seed)
+    var loop = try LoadLoop(sourceAddress: sourceAddress, seed: seed, dropsEvery: dropsEvery)
     mailbox.withLock { $0.wakeHandle = loop.wakeHandle }
     defer {
       let left = mailbox.withLock { mailbox in

@@ -76,7 +76,7 @@ extension PushRoute {
 
   /// The pods that the owner named are asked for all they have: there may be more than the records show (yet), such as
   /// what was welcomed while the registry was away.
-  private mutating func callsToStrays() -> [RouteDirective] {
+  mutating func callsToStrays() -> [RouteDirective] {
     let unasked = strays.subtracting(answeredInFull).subtracting(failures.keys)
       .subtracting(calls.values.map(\.member.incarnation))
     strays = []

@@ -166,8 +166,8 @@ extension PushRoute {
       return request.strategy == .modulo ? finish() : readRecords()
     case .delivering:
       guard calls.isEmpty else { return [] }
-      // The late owner's answer left out what the records say it holds.
-      let more = callsByRecords()
+      // The late owner has named pods by now, or its answer left out what the records say it holds.
+      let more = callsToStrays() + callsByRecords()
       guard more.isEmpty else { return more }
       if recordsMayBeOld && registryReads <= request.limits.rereads { return readRecords() }
       if recordsMayBeOld { doubts.append("sessions kept moving; push again") }

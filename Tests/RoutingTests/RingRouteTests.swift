@@ -221,6 +221,18 @@ import Testing
     #expect(push.result?.deliverRPCs == 2)
   }
 
+  /// Found by the simulation.
+  @Test func podsThatALateOwnerNamesAreAskedAsWell() throws {
+    var push = ring()
+    push.handle(.ownerIsLate)
+    push.handle(.recordsRead([try record("desk", at: 1)]))
+    push.answer(owner, [try outcome("desk")], strays: [other.incarnation])
+    #expect(push.wants == ["deliver pod-2 *"])
+    push.answer(other, [try outcome("phone")])
+    #expect(push.outcomes == ["desk pod-1 delivered", "phone pod-2 delivered"])
+    #expect(push.result?.completeness == .complete)
+  }
+
   @Test func aLateOwnerThatLeavesOutASessionIsAskedForIt() throws {
     var push = ring()
     push.handle(.ownerIsLate)

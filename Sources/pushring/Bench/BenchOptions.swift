@@ -46,6 +46,10 @@ struct BenchOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A Sender that runs (with --endpoint): nothing is started.", valueName: "HOST:PORT"))
   var sender: String?
   @Option(help: ArgumentHelp("Pods that run.", valueName: "HOST:PORT[,…]")) var endpoint: String?
+  @Option(
+    help: ArgumentHelp(
+      "Let the clients overlook every so manyth message, to see that it is noticed.", visibility: .hidden))
+  var dropEvery = 0
   @Option(help: "How to print: table or json.") var output: OutputFormat = .table
   @Option(help: ArgumentHelp("Also write the JSON there.", valueName: "FILE")) var out: String?
 

@@ -21,7 +21,7 @@ final class BenchRun {
     self.options = options
     cluster = try BenchCluster(options, logger: logger)
     do {
-      load = try LoadGroup(count: workers, seed: options.seed)
+      load = try LoadGroup(count: workers, seed: options.seed, dropEvery: options.dropEvery)
     } catch {
       cluster.end()
       throw error

@@ -7,8 +7,10 @@ internal import LoadClient
 struct LoadGroup: Sendable {
   let workers: [LoadWorker]
 
-  init(count: Int, seed: UInt64) throws {
-    workers = try (0..<count).map { try LoadWorker(sourceAddress: $0 + 1, seed: seed &+ UInt64($0)) }
+  init(count: Int, seed: UInt64, dropEvery: Int) throws {
+    workers = try (0..<count).map {
+      try LoadWorker(sourceAddress: $0 + 1, seed: seed &+ UInt64($0), dropEvery: dropEvery)
+    }
   }
 
   /// - Parameter places: for each session, ordered by user: the index of its endpoint.

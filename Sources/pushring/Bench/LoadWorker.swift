@@ -31,10 +31,11 @@ struct LoadWorkerCommand: AsyncParsableCommand {
 
   @Option var sourceAddress = 1
   @Option var seed: UInt64 = 1
+  @Option var dropEvery = 0
 
   func run() async throws {
     _ = ProcessProbe.descriptorLimit
-    let pool = LoadPool(sourceAddress: sourceAddress, seed: seed)
+    let pool = LoadPool(sourceAddress: sourceAddress, seed: seed, dropsEvery: dropEvery)
     let thread = Thread {
       do { try pool.run() } catch {
         printProgress("load-worker: \(error)")
@@ -70,11 +71,14 @@ actor LoadWorker {
   private let input: FileHandle
   private let lines: AsyncStream<String>
 
-  init(sourceAddress: Int, seed: UInt64) throws {
+  init(sourceAddress: Int, seed: UInt64, dropEvery: Int) throws {
     guard let executable = Bundle.main.executableURL else { throw Failure("can't find this program's own file") }
     process = Process()
     process.executableURL = executable
-    process.arguments = ["bench", "load-worker", "--source-address", "\(sourceAddress)", "--seed", "\(seed)"]
+    process.arguments = [
+      "bench", "load-worker", "--source-address", "\(sourceAddress)", "--seed", "\(seed)", "--drop-every",
+      "\(dropEvery)",
+    ]
     let (toWorker, fromWorker) = (Pipe(), Pipe())
     process.standardInput = toWorker
     process.standardOutput = fromWorker

@@ -19,9 +19,10 @@ struct PushesService: Pushring_V1_Pushes.SimpleServiceProtocol {
     request: Pushring_V1_PushManyRequest, context: ServerContext
   ) async throws -> Pushring_V1_PushManyResponse {
     guard request.userIds.count <= Self.maximumUsers else {
-      throw RPCError(
+      throw PushError(
         code: .invalidArgument,
-        message: "\(request.userIds.count) users; at most \(Self.maximumUsers) are allowed in one call: make several")
+        message: "\(request.userIds.count) users; at most \(Self.maximumUsers) are allowed in one call: make several"
+      ).rpcError
     }
     let push = Push(request)
     // What is wrong with the message is wrong for all of them.

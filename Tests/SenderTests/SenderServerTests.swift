@@ -49,6 +49,7 @@ import Wire
         _ = try await Pushring_V1_Pushes.Client(wrapping: client).push(Pushring_V1_PushRequest())
       }
       #expect(refusal?.code == .invalidArgument && refusal?.message.contains("user id") == true)
+      #expect(refusal?.metadata[stringValues: "pushring-refused"].map { $0 } == ["invalidArgument"])
     }
   }
 

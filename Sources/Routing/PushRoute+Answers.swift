@@ -34,11 +34,13 @@ extension PushRoute {
   private mutating func note(_ answer: CallAnswer, of call: Call) {
     for outcome in answer.sessions where isTarget(outcome.session) { note(outcome, of: call) }
     noteSilence(about: call, answered: Set(answer.sessions.map(\.session)))
+    guard call.targets == everything else { return }
+    answeredInFull.insert(call.member.incarnation)
+    // Only here: whom the records send us to answers for its own sessions, and the records for the rest.
     strays.formUnion(answer.strays)
-    if call.targets == everything, !answer.isFromMember {
+    if !answer.isFromMember {
       doubts.append("pod \(call.member.podID) is no member any more, so it could not say where else sessions are")
     }
-    if call.targets == everything { answeredInFull.insert(call.member.incarnation) }
   }
 
   private mutating func note(_ outcome: CallOutcome, of call: Call) {

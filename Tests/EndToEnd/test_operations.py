@@ -234,7 +234,9 @@ def test_a_port_in_use_fails_a_sender(cluster):
 def test_an_address_that_is_not_this_machine_s_is_named(cluster, ports, which, host, words):
     arguments = list(ports)
     arguments[arguments.index(which) + 1] = f"{host}:{free_port()}"
-    text = failed("session-manager", "--pod-id", "lost", *arguments, *cluster.registry)
+    # The cluster's settings, or it may end sooner because of them.
+    settings = [part for flag in cluster.options.items() for part in flag]
+    text = failed("session-manager", "--pod-id", "lost", *arguments, *settings, *cluster.registry)
     assert f"on {host}:" in text and f"({which})" in text and words in text
 
 

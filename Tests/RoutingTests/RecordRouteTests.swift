@@ -24,6 +24,16 @@ import Testing
     #expect(ungrouped.wants == ["deliver pod-1 desk@1", "deliver pod-2 phone@1", "deliver pod-2 tv@1"])
   }
 
+  /// The benchmark harness found messages that came twice.
+  @Test func whatAPodNamesThatTheRecordsLedToIsNotAskedAgain() throws {
+    var push = directory()
+    push.handle(.recordsRead([try record("desk", at: 1), try record("phone", at: 2)]))
+    push.answer(member(1), [try outcome("desk")], strays: [member(2).incarnation])
+    push.answer(member(2), [try outcome("phone")])
+    #expect(push.wants == ["finish"])
+    #expect(push.result?.completeness == .complete && push.result?.deliverRPCs == 2)
+  }
+
   @Test func aUserWithoutRecordsIsCompleteAndEmpty() throws {
     var push = directory()
     push.handle(.recordsRead([]))

@@ -139,6 +139,8 @@ extension MemberPlacement {
     // A registry that lost its data counts from below, until somebody resumes who knows how far the views had got.
     guard current.version >= window.current.stamp.version, new.stamps != window.stamps, !new.isOlder(than: window)
     else { return }
+    // Made before this incarnation was given: read from the registry before it lost its data, whatever its number.
+    guard new.current.newest >= incarnation else { return }
     // Nothing has settled that it knows of: it is new, or it has lost its data, and then members in grace, or that it does
     // not list, may still have a lease by their own clocks, and claim by the views of before.
     if new.settled.stamp.version < window.settled.stamp.version || new.settled.stamp == .none {

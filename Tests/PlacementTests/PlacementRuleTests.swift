@@ -214,6 +214,14 @@ import Testing
     #expect(one.window.settled.stamp == current.stamp)
   }
 
+  /// Found by the simulation: a new process read a view, the registry was emptied, and it joined the empty one.
+  @Test func aViewFromBeforeTheOwnIncarnationIsNotFollowed() {
+    let joined = view(1, active: [9])
+    var nine = member(9, window(joined))
+    #expect(nine.windowChanged(window(view(3, grace: [1, 2])), claimsEnd: .zero) == .nothing)
+    #expect(nine.viewToAcknowledge == joined.stamp)
+  }
+
   @Test func aRegistryThatCountsFromBelowIsNotFollowed() {
     var one = member(1, window(current))
     #expect(one.windowChanged(window(view(1, active: [2])), claimsEnd: .zero) == .nothing)

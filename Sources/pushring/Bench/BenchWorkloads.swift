@@ -38,7 +38,7 @@ enum BenchWorkload: String, CaseIterable, Sendable {
   private func idle(_ run: BenchRun) async throws {
     // A first session, so that what every pod has once is not counted for each.
     let before = run.use()
-    let slabBefore = ProcessProbe.slabBytes + ProcessProbe.socketBufferBytes
+    let slabBefore = ProcessProbe.socketBytes
     try await run.connect(measured: true)
     try await Task.sleep(for: .seconds(run.options.warmUp))
     let sessions = Double(run.options.sessions)
@@ -50,12 +50,13 @@ enum BenchWorkload: String, CaseIterable, Sendable {
       let grown =
         pods(end).reduce(0.0) { $0 + Double($1.userBytes) } - pods(before).reduce(0.0) { $0 + Double($1.userBytes) }
       run.note("userBytesPerSession", grown / sessions)
-      let slab = Double(ProcessProbe.slabBytes + ProcessProbe.socketBufferBytes) - Double(slabBefore)
+      let slab = Double(ProcessProbe.socketBytes) - Double(slabBefore)
       run.note("kernelBytesPerSession", slab / sessions / 2)
       let cpu = pods(run.difference(start, end)).reduce(0) { $0 + $1.cpuSeconds }
       run.note("idleCPUMicrosecondsPerSession", cpu * 1e6 / sessions / run.options.duration)
     }
-    run.note("Kernel memory is what slabs and socket buffers of the machine grew by, halved: both ends are on it.")
+    run.note(
+      "Kernel memory is what the caches for sockets and their buffers grew by, halved: both ends are on this machine.")
   }
 
   /// Pushes at `--rate`, or as fast as it goes.

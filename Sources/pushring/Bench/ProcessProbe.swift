@@ -29,13 +29,31 @@ enum ProcessProbe {
     return kilobytes("RssAnon:", in: status) * 1_024
   }
 
-  /// Slab memory of the whole machine: sockets, their buffers' heads, files, epoll entries.
-  static var slabBytes: UInt64 { kilobytes("Slab:", in: text("/proc/meminfo") ?? "") * 1_024 }
+  /// Kernel memory for sockets on the whole machine: the slab caches of sockets, files, epoll entries and buffers' heads
+  /// (`/proc/slabinfo`, which only root may read), and the pages in TCP's buffers. Without root the whole slab, in which
+  /// all else that happens on the machine is noise.
+  static var socketBytes: UInt64 {
+    guard let slabs = text("/proc/slabinfo") else {
+      return kilobytes("Slab:", in: text("/proc/meminfo") ?? "") * 1_024 + socketBufferBytes
+    }
+    return slabs.split(separator: "\n").reduce(socketBufferBytes) { sum, line in
+      let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+      guard fields.count > 3, socketCaches.contains(String(fields[0])), let count = UInt64(fields[1]),
+        let size = UInt64(fields[3])
+      else { return sum }
+      return sum + count * size
+    }
+  }
+
+  private static let socketCaches: Set<String> = [
+    "TCP", "sock_inode_cache", "filp", "eventpoll_epi", "eventpoll_pwq", "skbuff_head_cache", "skbuff_small_head",
+    "skbuff_fclone_cache", "lsm_inode_cache", "lsm_file_cache", "tcp_bind_bucket", "tcp_bind2_bucket",
+  ]
 
   static var availableBytes: UInt64 { kilobytes("MemAvailable:", in: text("/proc/meminfo") ?? "") * 1_024 }
 
   /// Pages in socket buffers, of TCP.
-  static var socketBufferBytes: UInt64 {
+  private static var socketBufferBytes: UInt64 {
     let line = (text("/proc/net/sockstat") ?? "").split(separator: "\n").first { $0.hasPrefix("TCP:") }
     let fields = line?.split(separator: " ").map(String.init) ?? []
     guard let index = fields.firstIndex(of: "mem"), index + 1 < fields.count, let pages = UInt64(fields[index + 1])
@@ -70,7 +88,15 @@ enum ProcessProbe {
       memoryBytes: ProcessInfo.processInfo.physicalMemory)
   }
 
-  private static func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
+  /// All of it: Foundation reads a file whose size is given as 0, as all in /proc are, only up to its first page.
+  private static func text(_ path: String) -> String? {
+    guard let file = fopen(path, "r") else { return nil }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer.prefix(count) }
+    return String(decoding: bytes, as: UTF8.self)
+  }
 
   private static func kilobytes(_ name: String, in text: String) -> UInt64 {
     let line = text.split(separator: "\n").first { $0.hasPrefix(name) }

@@ -1,7 +1,8 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// What PushRing's parts cost, apart from everything around them; by ordo-one's benchmark (`run`).
+// What PushRing's parts cost, apart from everything around them. Measured twice over: by ordo-one's benchmark for people
+// (`run`), and in instructions, which valgrind counts, for the comparison with what was committed (`check`).
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -27,7 +28,8 @@ let package = Package(
       path: "Benchmarks/Parts",
       swiftSettings: settings,
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
-    // The parts, each with its input.
+    .executableTarget(name: "count-parts", dependencies: ["MeasuredParts", "CCallgrind"], swiftSettings: settings),
+    // The parts, each with its input: one list for both.
     .target(
       name: "MeasuredParts", dependencies: ["RedisFormats", .product(name: "PushRingParts", package: "pushring")],
       swiftSettings: settings),
@@ -37,5 +39,6 @@ let package = Package(
         .product(name: "PushRingParts", package: "pushring"), .product(name: "CHiredis", package: "pushring"),
       ],
       swiftSettings: settings),
+    .systemLibrary(name: "CCallgrind"),
   ]
 )

@@ -1,7 +1,7 @@
 """What callgrind counted for each part, against Thresholds/counts.json; `check` starts it.
 
-A dump of callgrind's counters is a text file: "desc: Trigger: Client Request: NAME" says which part it is of, "totals: N" how
-many instructions were executed. A name's first "fn=(ID) NAME" or "cfn=(ID) NAME" stands for later "(ID)"s, and
+A dump of callgrind's counters is a text file: "desc: Trigger: Client Request: NAME" says which part it is of, "totals: N"
+how many instructions were executed. A name's first "fn=(ID) NAME" or "cfn=(ID) NAME" stands for later "(ID)"s, and
 "calls=N ..." after a "cfn=" says how often that function was called.
 """
 
@@ -17,8 +17,8 @@ import sys
 THRESHOLDS = pathlib.Path(__file__).parent / "Thresholds" / "counts.json"
 ALLOCATING = {"malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"}
 
-# The same program gives the same counts. But code that a change does not touch may be compiled a little differently for it:
-# inlined or not, in other registers.
+# The same program gives the same counts. But code that a change does not touch may be compiled a little differently for
+# it: inlined or not, in other registers.
 INSTRUCTIONS_TOLERANCE = 0.05
 # Allocations do not vary so: less than one in ten operations is a table that happened to grow.
 ALLOCATIONS_TOLERANCE = 0.1
@@ -87,7 +87,8 @@ def row(name, found, allowed):
     change = ""
     if allowed and allowed["instructions"]:
         change = f"{found['instructions'] / allowed['instructions'] - 1:+.1%}"
-    return f"{name:<50} {found['instructions']:>14,.1f} {change:>8} {found['allocations']:>12,.2f}  {verdict(found, allowed)}"
+    figures = f"{found['instructions']:>14,.1f} {change:>8} {found['allocations']:>12,.2f}"
+    return f"{name:<50} {figures}  {verdict(found, allowed)}"
 
 
 def judge(found, thresholds):

@@ -208,6 +208,9 @@ let package = Package(
   products: [
     .executable(name: "pushring", targets: ["pushring"]),
     .library(name: "PushRingSender", targets: ["Sender", "RedisDirectory", "RedisClient"]),
+    // Only for Benchmarks/parts: a package of its own sees no targets but those of products. No API to depend on.
+    .library(name: "PushRingParts", targets: ["HashRing", "Placement", "Sessions", "Routing", "HTTP2Wire"]),
+    .library(name: "CHiredis", targets: ["CHiredis"]),
   ],
   dependencies: [
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),

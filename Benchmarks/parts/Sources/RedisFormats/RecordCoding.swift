@@ -1,0 +1,1 @@
+../../../../Sources/RedisDirectory/RecordCoding.swift

@@ -180,7 +180,8 @@ let tests: [Target] = [
   .testTarget(
     name: "SenderTests",
     dependencies: [
-      "Sender", "GRPCServing", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "HashRing", "TestServers",
+      "Sender", "GRPCServing", "Routing", "RedisDirectory", "RedisClient", "Wire", "Sessions", "Placement", "HashRing",
+      "TestServers",
       grpcCore, grpcProtobuf, grpcTransport, logging, nio("NIOCore"),
     ],
     swiftSettings: settings),
@@ -192,7 +193,9 @@ let tests: [Target] = [
     name: "ObservabilityTests", dependencies: ["Observability", logging, metrics, lifecycle], swiftSettings: settings),
   .testTarget(
     name: "SessionClientTests",
-    dependencies: ["SessionClient", "GRPCServing", "Wire", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging],
+    dependencies: [
+      "SessionClient", "GRPCServing", "Wire", "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging,
+    ],
     swiftSettings: settings),
   .testTarget(name: "ListeningTests", dependencies: ["Listening", nio("NIOCore")], swiftSettings: settings),
   .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: settings),

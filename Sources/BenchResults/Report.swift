@@ -49,10 +49,10 @@ public struct Report: Sendable {
     return groups.keys.sorted().map { workload in
       let group = groups[workload] ?? []
       let pictures = Figure.compared.compactMap { figure -> String? in
-        let bars = group.compactMap { result in figure.value(result).map { (Self.name(result), $0) } }
+        let bars = group.compactMap { result in figure.value(result).map { (Self.name(result, among: group), $0) } }
         return bars.count > 1 ? Bars(title: figure.title, unit: figure.unit, bars: bars).svg : nil
       }
-      let curves = group.compactMap { result in latencyLine(result, named: Self.name(result)) }
+      let curves = group.compactMap { result in latencyLine(result, named: Self.name(result, among: group)) }
       let latency = curves.count > 1 ? percentilePlot("\(workload): latency by percentile", curves) : ""
       return
         "<h2>\(escape(workload)), side by side</h2>\n\(table(group))\n\(pictures.joined(separator: "\n"))\n\(latency)"
@@ -78,12 +78,23 @@ public struct Report: Sendable {
   }
 
   static func name(_ result: BenchResult) -> String {
-    result.subject == "pushring" ? result.strategy ?? "pushring" : result.subject
+    result.subject == "pushring" ? result.strategy.map { "pushring, \($0)" } ?? "pushring" : result.subject
+  }
+
+  /// With what tells it from others of the same name.
+  private static func name(_ result: BenchResult, among group: [BenchResult]) -> String {
+    let name = name(result)
+    let namesakes = group.filter { Self.name($0) == name }
+    let telling = ["sessions", "connect-rate", "strays", "zipf", "churn"].filter { setting in
+      Set(namesakes.map { $0.settings[setting] }).count > 1
+    }
+    return ([name] + telling.compactMap { setting in result.settings[setting].map { "\(setting) \($0)" } })
+      .joined(separator: ", ")
   }
 
   private func table(_ group: [BenchResult]) -> String {
     let figures = Figure.all.filter { figure in group.contains { figure.value($0) != nil } }
-    let head = group.map { "<th>\(escape(Self.name($0)))</th>" }.joined()
+    let head = group.map { "<th>\(escape(Self.name($0, among: group)))</th>" }.joined()
     let rows = figures.map { figure in
       let cells = group.map { "<td>\(figure.value($0).map { short($0) } ?? "")</td>" }.joined()
       return "<tr><td>\(escape(figure.title))\(figure.unit.isEmpty ? "" : ", \(escape(figure.unit))")</td>\(cells)</tr>"

@@ -218,7 +218,7 @@ import Testing
   @Test func aViewFromBeforeTheOwnIncarnationIsNotFollowed() {
     let joined = view(1, active: [9])
     var nine = member(9, window(joined))
-    #expect(nine.windowChanged(window(view(3, grace: [1, 2])), claimsEnd: .zero) == .nothing)
+    #expect(nine.windowChanged(window(view(3, grace: [1, 2], newest: 8)), claimsEnd: .zero) == .nothing)
     #expect(nine.viewToAcknowledge == joined.stamp)
   }
 

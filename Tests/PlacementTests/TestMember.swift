@@ -7,7 +7,7 @@ func incarnation(_ number: UInt64) -> Incarnation { Incarnation(rawValue: number
 /// A view whose members are given by incarnation; pod ids follow from them.
 func view(
   _ version: UInt64, active: [UInt64] = [], draining: [UInt64] = [], grace: [UInt64] = [],
-  since: [UInt64: UInt64] = [:]
+  since: [UInt64: UInt64] = [:], newest: UInt64 = 99
 ) -> View {
   func members(_ numbers: [UInt64], _ state: MemberState) -> [Member] {
     numbers.map { number in
@@ -21,7 +21,7 @@ func view(
     return try View(
       stamp: ViewStamp(version: version, digest: version),
       members: members(active, .active) + members(draining, .draining) + members(grace, .grace), tokensPerWeight: 16,
-      newest: incarnation(100))
+      newest: incarnation(newest))
   } catch {
     fatalError("\(error)")
   }

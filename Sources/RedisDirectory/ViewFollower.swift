@@ -224,6 +224,8 @@ extension ViewFollower {
   }
 
   private func failed(_ error: DirectoryError) {
+    // The program is ending, and its client with it.
+    guard !Task.isCancelled else { return }
     let isFirst = state.withLock { state in
       defer { state.failure = error }
       return state.failure == nil

@@ -198,7 +198,7 @@ def test_a_port_in_use_is_named(cluster, ports, which):
         arguments[arguments.index(which) + 1] = f"127.0.0.1:{taken}"
         text = failed("session-manager", "--pod-id", "twin", *arguments, *cluster.registry)
     assert f"127.0.0.1:{taken} ({which}): the port is in use" in text
-    assert "descriptor" not in text and "error   " not in text and "can't be" not in text, text
+    assert "descriptor" not in text and "error   " not in text, text
     # It is no member: a pod that can't be reached must not own users.
     eventually("the twin is not active", lambda: "twin" not in cluster.active())
 
@@ -226,7 +226,7 @@ def test_a_port_in_use_fails_a_sender(cluster):
         "sender", "--listen", cluster.sender.address, "--admin-listen", f"127.0.0.1:{free_port()}", *cluster.registry
     )
     assert f"{cluster.sender.address} (--listen): the port is in use" in text
-    assert "descriptor" not in text and "error   " not in text and "can't be" not in text, text
+    assert "descriptor" not in text and "error   " not in text, text
 
 
 @pytest.mark.parametrize("which", ["--listen", "--peer-listen", "--admin-listen"])

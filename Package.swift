@@ -119,6 +119,7 @@ let core: [Target] = [
   .target(name: "HTTP2Wire", swiftSettings: settings),
   .target(
     name: "Simulation", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
+  .target(name: "Scale", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .target(name: "Routing", dependencies: ["Placement", "Sessions", "HashRing"], swiftSettings: settings),
   .target(name: "Sessions", dependencies: ["Placement"], swiftSettings: settings),
   .target(name: "Placement", dependencies: ["HashRing"], swiftSettings: settings),
@@ -155,6 +156,7 @@ let tests: [Target] = [
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
   .testTarget(
     name: "SimulationTests", dependencies: ["Simulation"], exclude: ["Scenarios"], swiftSettings: settings),
+  .testTarget(name: "ScaleTests", dependencies: ["Scale", "Placement", "HashRing"], swiftSettings: settings),
   .testTarget(
     name: "RoutingTests", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .testTarget(

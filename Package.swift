@@ -39,7 +39,8 @@ let programs: [Target] = [
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
       "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
-      "Placement", "HashRing", "LoadClient", "BenchResults", arguments, logging, metrics, lifecycle, signals, grpcCore,
+      "Placement", "HashRing", "Scale", "LoadClient", "BenchResults", "CMalloc", arguments, logging, metrics, lifecycle,
+      signals, grpcCore,
       grpcProtobuf, grpcTransport, protobuf,
     ],
     swiftSettings: settings)
@@ -134,6 +135,7 @@ let core: [Target] = [
 let systemLibraries: [Target] = [
   .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
   .systemLibrary(name: "CEpoll"),
+  .systemLibrary(name: "CMalloc"),
   .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
 ]
 

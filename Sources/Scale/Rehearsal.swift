@@ -1,7 +1,7 @@
 internal import HashRing
 public import Placement
 
-/// Reads a clock and the allocator for what is measured here; the core has neither.
+/// Reads a clock and the allocator for what is measured here; the core has neither. Best a clock of CPU time.
 public struct Instruments {
   public let now: () -> Duration
   /// Bytes that the process has allocated and not freed.
@@ -89,7 +89,7 @@ public struct Rehearsal: Codable, Sendable {
       .filter { !reporters.contains($0) && change.after.member($0)?.state == .active }
     var cast: Set<Incarnation> = []
     var left = budget
-    for incarnation in bystanders.prefix(Self.bystanders) + reporters.sorted() {
+    for incarnation in reporters.sorted() + bystanders.prefix(Self.bystanders) {
       let sessions = counts[incarnation] ?? 0
       guard cast.isEmpty || sessions <= left else { continue }
       left -= sessions

@@ -27,7 +27,8 @@ struct ScaleCommand: AsyncParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Clusters, as PODS:SESSIONS.", valueName: "pods:sessions"))
+    help: ArgumentHelp(
+      "Clusters, as PODS:SESSIONS, of 3 to 60,000 pods and 1 to 1,000,000,000 sessions.", valueName: "pods:sessions"))
   var sizes: [ClusterSize] = []
   @Flag(help: "A few small clusters instead of the standard ones.") var short = false
   @Option(help: "Measure what Redis takes on this one: redis://HOST:PORT.") var redis: String?

@@ -39,7 +39,8 @@ let programs: [Target] = [
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
       "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
-      "Placement", "HashRing", "LoadClient", "BenchResults", arguments, logging, metrics, lifecycle, signals, grpcCore,
+      "Placement", "HashRing", "Scale", "LoadClient", "BenchResults", "CMalloc", arguments, logging, metrics, lifecycle,
+      signals, grpcCore,
       grpcProtobuf, grpcTransport, protobuf,
     ],
     swiftSettings: settings)
@@ -119,6 +120,7 @@ let core: [Target] = [
   .target(name: "HTTP2Wire", swiftSettings: settings),
   .target(
     name: "Simulation", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
+  .target(name: "Scale", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .target(name: "Routing", dependencies: ["Placement", "Sessions", "HashRing"], swiftSettings: settings),
   .target(name: "Sessions", dependencies: ["Placement"], swiftSettings: settings),
   .target(name: "Placement", dependencies: ["HashRing"], swiftSettings: settings),
@@ -133,6 +135,7 @@ let core: [Target] = [
 let systemLibraries: [Target] = [
   .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
   .systemLibrary(name: "CEpoll"),
+  .systemLibrary(name: "CMalloc"),
   .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
 ]
 
@@ -157,6 +160,7 @@ let tests: [Target] = [
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
   .testTarget(
     name: "SimulationTests", dependencies: ["Simulation"], exclude: ["Scenarios"], swiftSettings: settings),
+  .testTarget(name: "ScaleTests", dependencies: ["Scale", "Placement", "HashRing"], swiftSettings: settings),
   .testTarget(
     name: "RoutingTests", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .testTarget(

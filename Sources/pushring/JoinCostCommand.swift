@@ -245,7 +245,7 @@ private struct JoinCostMeasurement {
 }
 
 /// Counts what is published while it runs.
-private final class Announcements: Sendable {
+final class Announcements: Sendable {
   private let counting: Task<Int, Never>
   private let running: Task<Void, Never>
 

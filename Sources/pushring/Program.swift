@@ -20,7 +20,8 @@ struct Program: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       SessionManagerCommand.self, SenderCommand.self, ConnectCommand.self, PushCommand.self, RingCommand.self,
-      SessionsCommand.self, DemoCommand.self, SimulateCommand.self, JoinCostCommand.self, BenchCommand.self,
+      SessionsCommand.self, DemoCommand.self, SimulateCommand.self, JoinCostCommand.self, ScaleCommand.self,
+      BenchCommand.self,
     ])
 
   static func main() async {

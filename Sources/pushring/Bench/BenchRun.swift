@@ -96,7 +96,7 @@ final class BenchRun {
     let users = max(1, options.sessions / options.sessionsPerUser)
     let driver = PushDriver(
       .init(
-        sender: cluster.sender, users: users, sessionsPerUser: options.sessionsPerUser, options: options.pushes,
+        sender: cluster.sender, users: users, options: options.pushes,
         seed: seed))
     try await load.all(LoadRequest(.measure))
     let lostBefore = try await load.report().lostStreams

@@ -75,8 +75,7 @@ enum BenchWorkload: String, CaseIterable, Sendable {
     let users = max(1, run.options.sessions / run.options.sessionsPerUser)
     let driver = PushDriver(
       .init(
-        sender: run.cluster.sender, users: users, sessionsPerUser: run.options.sessionsPerUser,
-        options: run.options.pushes, seed: run.options.seed))
+        sender: run.cluster.sender, users: users, options: run.options.pushes, seed: run.options.seed))
     let running = Task { try await driver.run() }
     try await Task.sleep(for: .seconds(run.options.warmUp))
     driver.stop()

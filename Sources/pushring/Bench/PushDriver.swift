@@ -14,7 +14,6 @@ final class PushDriver: Sendable {
   struct Plan: Sendable {
     var sender: HostAndPort
     var users: Int
-    var sessionsPerUser: Int
     var options: BenchOptions.PushSettings
     var seed: UInt64
   }
@@ -28,8 +27,6 @@ final class PushDriver: Sendable {
     var registryReads = 0
     /// By push: bit `n` when session `n` of the user was reported as delivered.
     var delivered: [UInt64] = []
-    /// By push.
-    var users: [Int32] = []
     /// Of the Sender's answer, from when the push was due.
     var answers = LatencyHistogram()
     var reasons: [String: Int] = [:]
@@ -66,7 +63,6 @@ final class PushDriver: Sendable {
     let user = choose.user(random.unit())
     let number = account.withLock { account in
       account.delivered.append(0)
-      account.users.append(Int32(user))
       return account.delivered.count - 1
     }
     var request = Pushring_V1_PushRequest()

@@ -38,8 +38,8 @@ let programs: [Target] = [
     name: "pushring",
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
-      "RedisDirectory", "RedisClient", "GRPCSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
-      "Placement", "HashRing", "Scale", "LoadClient", "BenchResults", "CMalloc", arguments, logging, metrics, lifecycle,
+      "RedisDirectory", "RedisClient", "EpollSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
+      "Placement", "HashRing", "Scale", "LoadClient", "Polling", "BenchResults", "CMalloc", arguments, logging, metrics, lifecycle,
       signals, grpcCore,
       grpcProtobuf, grpcTransport, protobuf,
     ],
@@ -71,11 +71,11 @@ let shells: [Target] = [
     name: "Administration",
     dependencies: ["RedisDirectory", "Wire", "Placement", "Sessions", "HashRing", logging],
     swiftSettings: settings),
-  .target(name: "GRPCServing", dependencies: [grpcTransport, nio("NIOCore")], swiftSettings: settings),
+  .target(name: "GRPCServing", dependencies: ["Listening", grpcTransport, nio("NIOCore")], swiftSettings: settings),
   .target(name: "Listening", dependencies: [nio("NIOCore")], swiftSettings: settings),
   .target(
-    name: "GRPCSessionEdge",
-    dependencies: ["SessionEdge", "GRPCServing", "Listening", grpcCore, grpcTransport, nio("NIOCore"), logging],
+    name: "EpollSessionEdge",
+    dependencies: ["EdgeEngine", "HTTP2Wire", "SessionEdge", "Listening", "Polling", "CEpoll", nio("NIOCore"), logging],
     swiftSettings: settings),
   .target(
     name: "Observability",
@@ -83,7 +83,8 @@ let shells: [Target] = [
       "Listening", logging, metrics, lifecycle, .product(name: "Hummingbird", package: "hummingbird"),
     ],
     swiftSettings: settings),
-  .target(name: "LoadClient", dependencies: ["HTTP2Wire", "CEpoll"], swiftSettings: settings),
+  .target(name: "LoadClient", dependencies: ["HTTP2Wire", "Polling"], swiftSettings: settings),
+  .target(name: "Polling", dependencies: ["CEpoll"], swiftSettings: settings),
   .target(
     name: "BenchResults", dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
     swiftSettings: settings),
@@ -116,6 +117,7 @@ let adapters: [Target] = [
 // MARK: - Core: values only
 
 let core: [Target] = [
+  .target(name: "EdgeEngine", dependencies: ["SessionEdge", "HTTP2Wire"], swiftSettings: settings),
   .target(name: "SessionEdge", swiftSettings: settings),
   .target(name: "HTTP2Wire", swiftSettings: settings),
   .target(
@@ -155,6 +157,9 @@ let tests: [Target] = [
   .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),
   .testTarget(name: "LoadClientTests", dependencies: ["LoadClient", "Wire", protobuf], swiftSettings: settings),
   .testTarget(name: "BenchResultsTests", dependencies: ["BenchResults"], swiftSettings: settings),
+  .testTarget(
+    name: "EdgeEngineTests", dependencies: ["EdgeEngine", "SessionEdge", "HTTP2Wire"], swiftSettings: settings),
+  .testTarget(name: "EpollSessionEdgeTests", dependencies: ["EpollSessionEdge"], swiftSettings: settings),
   .testTarget(name: "HTTP2WireTests", dependencies: ["HTTP2Wire"], swiftSettings: settings),
   .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
@@ -172,12 +177,12 @@ let tests: [Target] = [
     swiftSettings: settings),
   .testTarget(
     name: "SessionEdgeTests",
-    dependencies: ["SessionEdge", "GRPCSessionEdge", "TestCalls", "TestServers", grpcCore, grpcTransport, logging],
+    dependencies: ["SessionEdge", "EpollSessionEdge", "TestCalls", "TestServers", grpcCore, grpcTransport, logging],
     swiftSettings: settings),
   .testTarget(
     name: "SessionManagerTests",
     dependencies: [
-      "SessionManager", "SessionEdge", "GRPCSessionEdge", "RedisDirectory", "RedisClient", "Wire", "Sessions",
+      "SessionManager", "SessionEdge", "EpollSessionEdge", "RedisDirectory", "RedisClient", "Wire", "Sessions",
       "Placement", "TestCalls", "HashRing", protobuf, "TestServers", grpcCore, grpcProtobuf, grpcTransport, logging,
     ],
     swiftSettings: settings),

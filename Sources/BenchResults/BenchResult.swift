@@ -18,6 +18,8 @@ public struct BenchResult: Codable, Sendable {
 
   /// User-space memory of all pods for each session: what they grew by.
   public var userBytesPerSession: Double?
+  /// The same after messages to all of them.
+  public var userBytesPerSessionAfterBurst: Double?
   /// Kernel slab memory for each session, both ends of its connection on this machine counted and halved.
   public var kernelBytesPerSession: Double?
   public var connectsPerSecond: Double?
@@ -25,6 +27,8 @@ public struct BenchResult: Codable, Sendable {
   public var connectsPerCPUSecond: Double?
   /// From the first connect until all are welcomed.
   public var stormSeconds: Double?
+  /// Connections that the kernel turned away because the listener's queue was full.
+  public var listenDrops: Int?
   /// CPU time of the pods for each session and second while nothing happens, in microseconds.
   public var idleCPUMicrosecondsPerSession: Double?
   public var pushesPerSecond: Double?

@@ -3,14 +3,19 @@
 /// bytes more than `limit`: so their removal costs little, and there are never more than about twice `limit` bytes.
 struct DynamicTable: Sendable {
   /// Bytes that entries may have in all, each with its 32 on top.
-  private(set) var limit: Int
-  private(set) var size = 0
+  var limit: Int { Int(limitBytes) }
+  private(set) var size: Int {
+    get { Int(sizeBytes) }
+    set { sizeBytes = UInt32(newValue) }
+  }
+  private var limitBytes: UInt32
+  private var sizeBytes: UInt32 = 0
   private(set) var bytes: [UInt8] = []
   private var entries: [FieldPosition] = []
   /// The first entry that is not evicted.
   private var oldest = 0
 
-  init(limit: Int) { self.limit = limit }
+  init(limit: Int) { limitBytes = UInt32(clamping: limit) }
 
   var count: Int { entries.count - oldest }
 
@@ -32,9 +37,12 @@ struct DynamicTable: Sendable {
   }
 
   mutating func setLimit(_ limit: Int) {
-    self.limit = limit
+    limitBytes = UInt32(clamping: limit)
     evict(to: limit)
   }
+
+  /// Drops all entries and their memory; the limit stays.
+  mutating func empty() { self = DynamicTable(limit: limit) }
 
   /// The newest entry with that name and value; else the newest with that name. From 0.
   func find(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>) -> (index: Int, whole: Bool)? {

@@ -7,10 +7,13 @@ public struct FlowWindow: Hashable, Sendable {
   public static let maximum = 0x7fff_ffff
 
   /// Bytes; send nothing while it is 0 or less.
-  public private(set) var available: Int
+  public var available: Int { Int(bytes) }
+
+  /// Within 32 bits, as there are thousands of these: 2^31 - 1 above and below 0 are the bounds.
+  private var bytes: Int32
 
   /// - Parameter initial: bytes; 65,535 for a connection, the peer's SETTINGS_INITIAL_WINDOW_SIZE for a stream.
-  public init(initial: Int = 65_535) { available = initial }
+  public init(initial: Int = 65_535) { bytes = Int32(initial) }
 
   /// Takes `count` bytes for a DATA frame, padding included.
   ///
@@ -20,7 +23,7 @@ public struct FlowWindow: Hashable, Sendable {
     guard count == 0 || count <= available else {
       throw HTTP2Error(.flowControlError, stream: stream, "\(count) bytes of DATA; the window is \(available)")
     }
-    available -= count
+    bytes -= Int32(count)
   }
 
   /// Adds what a WINDOW_UPDATE gives.
@@ -41,7 +44,7 @@ public struct FlowWindow: Hashable, Sendable {
     guard available + change <= Self.maximum else {
       throw HTTP2Error(.flowControlError, stream: stream, "the flow-control window grows above 2^31 - 1")
     }
-    available += change
+    bytes += Int32(change)
   }
 }
 
@@ -49,18 +52,19 @@ public struct FlowWindow: Hashable, Sendable {
 /// to give back, so that the peer never has to wait and updates stay few.
 public struct ReceiveWindow: Hashable, Sendable {
   /// Bytes that may be on their way or unread at once.
-  public let size: Int
+  public var size: Int { Int(bytes) }
+  private let bytes: Int32
   private var window: FlowWindow
-  private var released = 0
+  private var released: Int32
 
   /// - Parameters:
   ///   - size: bytes, 1 to 2^31 - 1.
   ///   - initial: bytes that the peer starts with. A connection starts with 65,535 whatever we want; `release(0)`
   ///     then gives the increment that makes up for it.
   public init(size: Int, initial: Int? = nil) {
-    self.size = size
+    bytes = Int32(size)
     window = FlowWindow(initial: initial ?? size)
-    released = max(0, size - window.available)
+    released = Int32(max(0, size - window.available))
   }
 
   /// Bytes that the peer may still send.
@@ -76,8 +80,8 @@ public struct ReceiveWindow: Hashable, Sendable {
   /// Gives back `count` received bytes that were used or dropped; never more than was received. Returns the increment
   /// to send now; nil for none.
   public mutating func release(_ count: Int) -> UInt32? {
-    released = min(released + count, size - window.available)
-    guard released > 0, released * 2 >= size else { return nil }
+    released = Int32(min(Int(released) + count, size - window.available))
+    guard released > 0, Int(released) * 2 >= size else { return nil }
     let increment = UInt32(released)
     released = 0
     // Cannot fail: it reaches `size` at most.

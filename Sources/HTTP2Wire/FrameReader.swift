@@ -9,14 +9,32 @@ public struct FrameReader: Sendable {
   let role: Endpoint
   /// Bytes of payload that the peer may put into a frame: our SETTINGS_MAX_FRAME_SIZE. Set it when we send a larger
   /// one, or when a smaller one is acknowledged.
-  public var maximumFrameSize: Int
-  let maximumHeaderBlock: Int
+  public var maximumFrameSize: Int {
+    get { Int(frameSize) }
+    set { frameSize = UInt32(newValue) }
+  }
+  var maximumHeaderBlock: Int { Int(headerBlockSize) }
+  /// Frames of unknown type and CONTINUATIONs so far, modulo 2^32: what `next` does not hand out.
+  public internal(set) var passedOver: UInt32 = 0
 
-  private var cutter = PieceCutter()
-  private var prefaceMissing: Int
+  // In few bytes, as each connection has one: what is rare is behind a reference.
+  private var frameSize: UInt32
+  private let headerBlockSize: UInt32
+  private var prefaceMissing: UInt8
   private var sawSettings = false
-  private var failure: HTTP2Error?
-  var unfinished: UnfinishedHeaderBlock?
+  private var cutter = PieceCutter()
+  private var failure: Failure?
+  /// One at most; an array, which takes a word while it is empty.
+  private var unfinishedBlocks: [UnfinishedHeaderBlock] = []
+  var unfinished: UnfinishedHeaderBlock? {
+    get { unfinishedBlocks.first }
+    set { unfinishedBlocks = newValue.map { [$0] } ?? [] }
+  }
+
+  private final class Failure: Sendable {
+    let error: HTTP2Error
+    init(_ error: HTTP2Error) { self.error = error }
+  }
 
   /// - Parameters:
   ///   - role: the side that reads; a server expects the client's preface first.
@@ -24,9 +42,9 @@ public struct FrameReader: Sendable {
   ///     cannot send empty ones for ever.
   public init(role: Endpoint, maximumFrameSize: Int = 16_384, maximumHeaderBlock: Int = 32_768) {
     self.role = role
-    self.maximumFrameSize = maximumFrameSize
-    self.maximumHeaderBlock = maximumHeaderBlock
-    prefaceMissing = role == .server ? clientPreface.count : 0
+    frameSize = UInt32(maximumFrameSize)
+    headerBlockSize = UInt32(maximumHeaderBlock)
+    prefaceMissing = role == .server ? UInt8(clientPreface.count) : 0
   }
 
   /// The next frame; nil when `input` is used up. What is taken is removed from the front of `input`. Frames of unknown
@@ -36,16 +54,17 @@ public struct FrameReader: Sendable {
   ///   type, ENHANCE_YOUR_CALM for a header block above its bound, FLOW_CONTROL_ERROR for an initial window above
   ///   2^31 - 1, PROTOCOL_ERROR for the rest.
   public mutating func next(from input: inout ArraySlice<UInt8>) throws(HTTP2Error) -> Frame? {
-    if let failure { throw failure }
+    if let failure { throw failure.error }
     do {
       if prefaceMissing > 0 { try readPreface(from: &input) }
       while let whole = try nextWhole(from: &input) {
         let payload = whole.dropFirst(FrameHeader.count)
         if let frame = try interpret(FrameHeader(whole), payload) { return frame }
+        passedOver &+= 1
       }
       return nil
     } catch {
-      failure = error
+      failure = Failure(error)
       cutter = PieceCutter()
       unfinished = nil
       throw error
@@ -56,11 +75,11 @@ public struct FrameReader: Sendable {
   public var isBetweenFrames: Bool { cutter.isEmpty && unfinished == nil && prefaceMissing == 0 }
 
   private mutating func readPreface(from input: inout ArraySlice<UInt8>) throws(HTTP2Error) {
-    let piece = input.prefix(prefaceMissing)
-    guard clientPreface.suffix(prefaceMissing).starts(with: piece) else {
+    let piece = input.prefix(Int(prefaceMissing))
+    guard clientPreface.suffix(Int(prefaceMissing)).starts(with: piece) else {
       throw HTTP2Error(.protocolError, "the connection does not start with the HTTP/2 client preface")
     }
-    prefaceMissing -= piece.count
+    prefaceMissing -= UInt8(piece.count)
     input = input.dropFirst(piece.count)
   }
 

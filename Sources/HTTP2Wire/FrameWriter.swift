@@ -41,7 +41,7 @@ public enum FrameWriter {
     block(&output)
     let count = output.count - start - FrameHeader.count
     if count <= maximumFrameSize {
-      setLength(count, at: start, in: &output)
+      setLength(count, ofFrameAt: start, in: &output)
     } else {
       split(at: start, flags: flags, stream: stream, maximumFrameSize: maximumFrameSize, in: &output)
     }
@@ -117,7 +117,10 @@ public enum FrameWriter {
     output.appendBigEndian(header.stream)
   }
 
-  private static func setLength(_ length: Int, at start: Int, in output: inout [UInt8]) {
+  /// Corrects the length of a frame whose head was written before its payload was known.
+  ///
+  /// - Parameter start: where the frame's head begins.
+  public static func setLength(_ length: Int, ofFrameAt start: Int, in output: inout [UInt8]) {
     precondition(length < 1 << 24, "a frame's length has 24 bits")
     output[start] = UInt8(truncatingIfNeeded: length >> 16)
     output[start + 1] = UInt8(truncatingIfNeeded: length >> 8)

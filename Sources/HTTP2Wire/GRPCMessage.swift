@@ -7,10 +7,15 @@ public struct GRPCMessage: Hashable, Sendable {
 
 /// A stream that is no sequence of messages, or one with a message that is too large; it ends the call.
 public struct GRPCFramingError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// For `grpc-status`: 8, RESOURCE_EXHAUSTED, or 13, INTERNAL.
+  /// For `grpc-status`: 8, RESOURCE_EXHAUSTED, or 13, INTERNAL, when a reader found it.
   public let status: Int
   /// For `grpc-message`.
   public let message: String
+
+  public init(status: Int, message: String) {
+    self.status = status
+    self.message = message
+  }
 
   public var description: String { message }
 }
@@ -23,30 +28,41 @@ public struct GRPCFramingError: Error, Hashable, Sendable, CustomStringConvertib
 public struct GRPCMessageReader: Sendable {
   private static let prefixCount = 5
 
-  private let maximumMessageSize: Int
+  private let maximumMessageSize: UInt32
   private var cutter = PieceCutter()
-  private var failure: GRPCFramingError?
+  /// A reference, as there are thousands of readers and few of them fail.
+  private var failure: Failure?
+
+  private final class Failure: Sendable {
+    let error: GRPCFramingError
+    init(_ error: GRPCFramingError) { self.error = error }
+  }
 
   /// - Parameter maximumMessageSize: bytes of a message, as it is on the wire; gRPC's usual limit is 4 MiB.
-  public init(maximumMessageSize: Int = 4_194_304) { self.maximumMessageSize = maximumMessageSize }
+  public init(maximumMessageSize: Int = 4_194_304) {
+    self.maximumMessageSize = UInt32(clamping: maximumMessageSize)
+  }
 
   /// Whether the input so far ends after a message: if not, and the stream ends, it was cut off.
   public var isBetweenMessages: Bool { cutter.isEmpty }
+
+  /// Bytes that are kept of a message that is not complete.
+  public var incompleteBytes: Int { cutter.count }
 
   /// The next message; nil when `input` is used up. What is taken is removed from the front of `input`.
   ///
   /// - Throws: RESOURCE_EXHAUSTED as soon as a length above the maximum is seen, INTERNAL for a compressed flag that is
   ///   neither 0 nor 1; and the same from then on.
   public mutating func next(from input: inout ArraySlice<UInt8>) throws(GRPCFramingError) -> GRPCMessage? {
-    if let failure { throw failure }
-    let maximum = maximumMessageSize
+    if let failure { throw failure.error }
+    let maximum = Int(maximumMessageSize)
     do {
       let whole = try cutter.next(from: &input, prefix: Self.prefixCount) { bytes throws(GRPCFramingError) in
         Self.prefixCount + (try Self.messageSize(bytes, atMost: maximum))
       }
       return whole.map { GRPCMessage(compressed: $0.first == 1, bytes: $0.dropFirst(Self.prefixCount)) }
     } catch {
-      failure = error
+      failure = Failure(error)
       cutter = PieceCutter()
       throw error
     }

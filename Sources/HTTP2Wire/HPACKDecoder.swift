@@ -10,9 +10,9 @@ public struct HPACKDecoder: Sendable {
 
   private var table: DynamicTable
   /// Our SETTINGS_HEADER_TABLE_SIZE, and the smallest one since the last block.
-  private var maximumTableSize: Int
-  private var smallestTableSize: Int
-  private let maximumListSize: Int
+  private var maximumTableSize: UInt32
+  private var smallestTableSize: UInt32
+  private let maximumListSize: UInt32
 
   /// The table may take 4,096 bytes until `setMaximumTableSize`, because the peer may count on them.
   ///
@@ -21,7 +21,7 @@ public struct HPACKDecoder: Sendable {
     table = DynamicTable(limit: 4_096)
     maximumTableSize = 4_096
     smallestTableSize = 4_096
-    self.maximumListSize = maximumListSize
+    self.maximumListSize = UInt32(clamping: maximumListSize)
   }
 
   /// Bytes that the entries of the table count for now.
@@ -30,8 +30,14 @@ public struct HPACKDecoder: Sendable {
   /// To be called when the peer acknowledges a SETTINGS_HEADER_TABLE_SIZE of ours, in bytes. If that is less than the
   /// table's present limit, the peer's next block has to begin with an update (section 4.2).
   public mutating func setMaximumTableSize(_ size: Int) {
-    maximumTableSize = size
-    smallestTableSize = min(smallestTableSize, size)
+    maximumTableSize = UInt32(size)
+    smallestTableSize = min(smallestTableSize, UInt32(size))
+  }
+
+  /// Lets the table's entries go, once the peer has acknowledged a maximum of 0: its next block begins with the update
+  /// that empties the table, and until then nothing may refer to it.
+  public mutating func forgetTable() {
+    if maximumTableSize == 0 { table.empty() }
   }
 
   /// Decodes a whole block and appends its fields to `list`, which should be empty.
@@ -44,7 +50,7 @@ public struct HPACKDecoder: Sendable {
     try readUpdates(from: bytes, at: &offset)
     while offset < bytes.count {
       try readField(from: bytes, at: &offset, into: &list)
-      if list.size > maximumListSize {
+      if list.size > Int(maximumListSize) {
         // The rest still has to pass through the table.
         list.removeLast()
         outcome = .tooLarge
@@ -56,16 +62,16 @@ public struct HPACKDecoder: Sendable {
   /// Up to two updates of the table's limit, at the beginning of a block (sections 4.2 and 6.3).
   private mutating func readUpdates(from bytes: Span<UInt8>, at offset: inout Int) throws(HTTP2Error) {
     // A limit that no setting has fallen below is not to be confirmed.
-    if table.limit <= smallestTableSize { smallestTableSize = .max }
+    if table.limit <= Int(smallestTableSize) { smallestTableSize = .max }
     var updates = 0
     while offset < bytes.count, bytes[offset] & 0xe0 == 0x20 {
       let size = try HPACKInteger.read(prefix: 5, from: bytes, at: &offset)
       updates += 1
       // Of two, the first one is for the smallest maximum.
-      guard updates <= 2, size <= maximumTableSize else {
+      guard updates <= 2, size <= Int(maximumTableSize) else {
         throw HTTP2Error(.compressionError, "a table size update to \(size); \(maximumTableSize) is allowed, twice")
       }
-      if size <= smallestTableSize { smallestTableSize = .max }
+      if size <= Int(smallestTableSize) { smallestTableSize = .max }
       table.setLimit(size)
     }
     guard smallestTableSize == .max else {

@@ -7,6 +7,9 @@ struct PieceCutter: Sendable {
 
   var isEmpty: Bool { partial.isEmpty }
 
+  /// Bytes that are kept.
+  var count: Int { partial.count }
+
   /// The next piece with its prefix; nil when `input` is used up.
   ///
   /// - Parameter count: the whole length that a prefix tells, prefix included, or why it is refused. It may be asked

@@ -1,9 +1,11 @@
 internal import Glibc
 internal import HTTP2Wire
+internal import Polling
 
 /// The loop of a `LoadPool`, confined to its thread.
 struct LoadLoop: ~Copyable {
-  var epoll: Epoll
+  var poller: Poller
+  private var ready: [Poller.Ready] = []
   var sessions: [LoadSession] = []
   var endpoints: [LoadEndpoint] = []
   var sessionsPerUser = 1
@@ -30,14 +32,14 @@ struct LoadLoop: ~Copyable {
   /// A Welcome that takes longer is given up.
   private static let patience: UInt64 = 15_000_000_000
 
-  init(sourceAddress: UInt32, seed: UInt64, dropsEvery: Int) throws(LoadClientError) {
+  init(sourceAddress: UInt32, seed: UInt64, dropsEvery: Int) throws(SystemCallError) {
     self.dropsEvery = dropsEvery
-    epoll = try Epoll.make()
+    poller = try Poller()
     self.sourceAddress = sourceAddress
     random = SplitMix(seed)
   }
 
-  var wakeHandle: Int32 { epoll.wakeHandle }
+  var wake: PollerWake { poller.wake }
 
   // MARK: Commands
 
@@ -108,10 +110,9 @@ struct LoadLoop: ~Copyable {
     connectAgain(now)
     churn(elapsed)
     giveUpTheLate(now)
-    // Taken out, because the handler changes the rest of the loop.
-    var ready: [Epoll.Ready] = []
-    epoll.wait(milliseconds: nextPlanned < planned.count ? 1 : 10) { ready.append($0) }
+    poller.wait(milliseconds: nextPlanned < planned.count ? 1 : 10, into: &ready)
     for event in ready { handle(event) }
+    ready.removeAll(keepingCapacity: true)
   }
 
   private mutating func connectPlanned(_ elapsed: Double) {
@@ -168,10 +169,10 @@ struct LoadLoop: ~Copyable {
     let now = monotonicNanoseconds()
     sessions[index].began = now
     sessions[index].generation &+= 1
-    do throws(LoadClientError) {
-      guard let address = endpoints[Int(sessions[index].endpoint)].address else {
-        throw LoadClientError(message: "\(endpoints[Int(sessions[index].endpoint)].text) is no IPv4 address and port")
-      }
+    guard let address = endpoints[Int(sessions[index].endpoint)].address else {
+      return failed(index, "\(endpoints[Int(sessions[index].endpoint)].text) is no IPv4 address and port")
+    }
+    do throws(SystemCallError) {
       let descriptor = try Socket.connecting(to: address, from: sourceAddress)
       sessions[index].socket = descriptor
       sessions[index].phase = .connecting
@@ -179,9 +180,10 @@ struct LoadLoop: ~Copyable {
       sessions[index].messages = GRPCMessageReader(maximumMessageSize: 1 << 20)
       sessions[index].output = firstBytes(index)
       sessions[index].consumed = 0
-      try epoll.add(descriptor, token: token(index), writable: true)
+      sessions[index].awaitsRoom = true
+      try poller.add(descriptor, token: token(index), writable: true)
     } catch {
-      failed(index, error.message)
+      failed(index, error.description)
     }
   }
 
@@ -216,11 +218,11 @@ struct LoadLoop: ~Copyable {
 
   // MARK: What became ready
 
-  private mutating func handle(_ event: Epoll.Ready) {
+  private mutating func handle(_ event: Poller.Ready) {
     let index = Int(event.token & 0xffff_ffff)
     guard index < sessions.count, sessions[index].socket >= 0, token(index) == event.token else { return }
     if event.isBroken, sessions[index].phase == .connecting {
-      return failed(index, "connect: \(Socket.pendingError(sessions[index].socket))")
+      return failed(index, "connect: \(SocketIO.pendingError(sessions[index].socket))")
     }
     if event.isWritable {
       if sessions[index].phase == .connecting { sessions[index].phase = .opening }
@@ -233,11 +235,13 @@ struct LoadLoop: ~Copyable {
   mutating func flush(_ index: Int) {
     let descriptor = sessions[index].socket
     guard descriptor >= 0 else { return }
-    let written = sessions[index].output.withUnsafeBytes { Socket.write(descriptor, $0) }
-    guard written >= 0 else { return lost(index, "the connection broke") }
+    let written = sessions[index].output.withUnsafeBytes { SocketIO.write(descriptor, $0) }
+    guard let written else { return lost(index, "the connection broke") }
     let isDone = written == sessions[index].output.count
     if isDone { sessions[index].output = [] } else { sessions[index].output.removeFirst(written) }
-    try? epoll.change(descriptor, token: token(index), writable: !isDone)
+    guard sessions[index].awaitsRoom == isDone else { return }
+    sessions[index].awaitsRoom = !isDone
+    try? poller.change(descriptor, token: token(index), writable: !isDone)
   }
 
   /// Queued behind what waits already.
@@ -248,7 +252,7 @@ struct LoadLoop: ~Copyable {
 
   private mutating func read(_ index: Int) {
     while sessions[index].socket >= 0 {
-      let count = readBuffer.withUnsafeMutableBytes { Socket.read(sessions[index].socket, $0) }
+      let count = readBuffer.withUnsafeMutableBytes { SocketIO.read(sessions[index].socket, $0) }
       switch count {
       case .bytes(let count):
         let now = monotonicNanoseconds()
@@ -256,6 +260,7 @@ struct LoadLoop: ~Copyable {
         if count < readBuffer.count { return }
       case .later: return
       case .ended: return lost(index, "the pod closed the connection")
+      case .failed(let error): return lost(index, "the connection broke: \(error)")
       }
     }
   }

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Polling
 internal import Synchronization
 
 /// Holds the client side of many sessions on one thread: an epoll loop and HTTP/2 in a few hundred bytes for each.
@@ -19,7 +19,7 @@ public final class LoadPool: Sendable {
   private struct Mailbox {
     var commands: [Command] = []
     /// Set while the loop runs.
-    var wakeHandle: Int32?
+    var wake: PollerWake?
     var isStopped = false
   }
 
@@ -67,11 +67,12 @@ public final class LoadPool: Sendable {
   /// Blocks its thread until `stop`.
   public func run() throws {
     var loop = try LoadLoop(sourceAddress: sourceAddress, seed: seed, dropsEvery: dropsEvery)
-    mailbox.withLock { $0.wakeHandle = loop.wakeHandle }
+    let wake = loop.wake
+    mailbox.withLock { $0.wake = wake }
     defer {
       let left = mailbox.withLock { mailbox in
         mailbox.isStopped = true
-        mailbox.wakeHandle = nil
+        mailbox.wake = nil
         defer { mailbox.commands = [] }
         return mailbox.commands
       }
@@ -93,10 +94,7 @@ public final class LoadPool: Sendable {
     mailbox.withLock { mailbox in
       guard !mailbox.isStopped else { return false }
       mailbox.commands.append(command)
-      if let handle = mailbox.wakeHandle {
-        var one: UInt64 = 1
-        _ = write(handle, &one, 8)
-      }
+      mailbox.wake?()
       return true
     }
   }

@@ -15,6 +15,8 @@ struct LoadSession {
   }
 
   var socket: Int32 = -1
+  /// Whether the poller is asked to tell when there is room for output.
+  var awaitsRoom = false
   var phase = Phase.planned
   /// Of its user's sessions.
   var number: UInt8

@@ -1,18 +1,13 @@
 internal import Glibc
+internal import Polling
 
-/// Non-blocking TCP, as far as a load client needs it.
+/// Connecting, as a load client needs it.
 enum Socket {
-  enum Read {
-    case bytes(Int)
-    case later
-    case ended
-  }
-
   /// - Parameter source: connects from 127.0.0.N.
-  static func connecting(to address: sockaddr_in, from source: UInt32) throws(LoadClientError) -> Int32 {
+  static func connecting(to address: sockaddr_in, from source: UInt32) throws(SystemCallError) -> Int32 {
     let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     let descriptor = socket(AF_INET, kind, 0)
-    guard descriptor >= 0 else { throw LoadClientError.system("socket") }
+    guard descriptor >= 0 else { throw SystemCallError("socket") }
     var one: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
     let isLoopback = UInt32(bigEndian: address.sin_addr.s_addr) >> 24 == 127
@@ -23,7 +18,7 @@ enum Socket {
       own.sin_family = sa_family_t(AF_INET)
       own.sin_addr.s_addr = (UInt32(127) << 24 | source).bigEndian
       guard bound(descriptor, &own) else {
-        let error = LoadClientError.system("bind to 127.0.0.\(source)")
+        let error = SystemCallError("bind to 127.0.0.\(source)")
         close(descriptor)
         throw error
       }
@@ -35,7 +30,7 @@ enum Socket {
       }
     }
     guard result == 0 || errno == EINPROGRESS else {
-      let error = LoadClientError.system("connect")
+      let error = SystemCallError("connect")
       close(descriptor)
       throw error
     }
@@ -48,26 +43,5 @@ enum Socket {
         bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
       }
     }
-  }
-
-  static func pendingError(_ descriptor: Int32) -> String {
-    var code: Int32 = 0
-    var size = socklen_t(4)
-    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
-    return String(cString: strerror(code))
-  }
-
-  static func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Read {
-    let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-    if count > 0 { return .bytes(count) }
-    return count < 0 && (errno == EAGAIN || errno == EINTR) ? .later : .ended
-  }
-
-  /// - Returns: how many bytes were taken; negative when the connection is broken.
-  static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
-    guard !bytes.isEmpty else { return 0 }
-    let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
-    if count >= 0 { return count }
-    return errno == EAGAIN || errno == EINTR ? 0 : -1
   }
 }

@@ -1,5 +1,5 @@
 /// The boundary of the server that holds device streams: it knows gRPC calls as bytes, streams and back-pressure, and
-/// nothing of users. `GRPCSessionEdge` is the first implementation; an engine over epoll replaces it later.
+/// nothing of users. `EpollSessionEdge` implements it.
 ///
 /// A *call* is one gRPC stream: a method path, metadata, whole messages in, whole messages out, a status. The edge
 /// never calls one call's handler from two threads at once, and never blocks on it; the handler must not block.
@@ -8,8 +8,6 @@
 public protocol EdgeCall: AnyObject, Sendable {
   /// Unique within the process.
   var id: UInt64 { get }
-  /// "host:port" of the client.
-  var peer: String { get }
   /// Queues one message for writing. The edge itself does not bound the queue: the application does, by
   /// `bytesWritten`, which the edge reports for every message.
   func send(_ message: [UInt8])
@@ -81,6 +79,21 @@ public struct EdgeConfiguration: Sendable, Hashable {
   public var keepAliveTimeout: Duration = .seconds(10)
   /// A larger message from a client ends its call with RESOURCE_EXHAUSTED.
   public var maximumReceivedMessageBytes: Int = 64 * 1024
+  /// How many threads move bytes; 0: one for each core.
+  public var threads: Int = 0
+
+  // What strangers may do. A connection that goes beyond is closed, with GOAWAY and the reason in its debug data.
+
+  /// Open connections of one IP address; 0: no limit, as behind a balancer or NAT thousands share one.
+  public var maximumConnectionsPerAddress: Int = 0
+  /// Calls that are open at once on one connection: a proxy may bring many clients on one.
+  public var maximumCallsPerConnection: Int = 1_024
+  /// Frames that carry no message, for each second, with ten seconds' worth at once.
+  public var overheadFramesPerSecond: Int = 200
+  /// For the greeting of a connection, for a frame or message that has begun, and for the end of a call to be read.
+  public var patience: Duration = .seconds(10)
+  /// A connection without a call is closed after this.
+  public var idleTimeout: Duration = .seconds(60)
   public init(host: String, port: Int) {
     self.host = host
     self.port = port

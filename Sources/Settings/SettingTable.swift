@@ -108,6 +108,28 @@ public enum Settings {
     "keepalive-timeout", of: [.sessionManager, .connect], default: "10s",
     type: .duration(.milliseconds(100)...(.seconds(300))),
     help: "A PING that is not answered for this long ends the connection.")
+  public static let edgeThreads = Setting(
+    "edge-threads", of: [.sessionManager], default: "0", type: .integer(0...1_024),
+    help: "Threads that serve clients' connections; 0: one for each core.")
+  public static let connectionsPerAddress = Setting(
+    "max-connections-per-address", of: [.sessionManager], default: "0", type: .integer(0...100_000_000),
+    help: "Connections that one IP address may have open; 0: no limit, as clients behind a balancer or NAT share one.")
+  public static let callsPerConnection = Setting(
+    "max-calls-per-connection", of: [.sessionManager], default: "1024", type: .integer(1...1_000_000),
+    help: "Streams that may be open at once on one connection; a proxy may bring many clients on one.")
+  public static let overheadFrames = Setting(
+    "max-overhead-frames", of: [.sessionManager], default: "200", type: .integer(1...100_000),
+    help:
+      "Frames a second by which a client may cost without bringing a message (PING, resets, ...); ten times as many at once."
+  )
+  public static let patience = Setting(
+    "client-patience", of: [.sessionManager], default: "10s", type: .duration(.milliseconds(100)...(.seconds(300))),
+    help:
+      "How long a client may take for HTTP/2's greeting, for a frame or message it began, and to read how its call ended."
+  )
+  public static let idleTimeout = Setting(
+    "idle-timeout", of: [.sessionManager], default: "60s", type: .duration(.milliseconds(100)...(.seconds(86_400))),
+    help: "A client's connection without a stream is closed after this.")
 
   // MARK: The Sender
 
@@ -147,7 +169,8 @@ public enum Settings {
     advertise.description, peerAdvertise.description, weight.description, zone.description,
     drainDeadline.description, helloTimeout.description, outboundLimit.description, maximumMessage.description,
     maximumSessions.description, keepAliveInterval.description,
-    keepAliveTimeout.description,
+    keepAliveTimeout.description, edgeThreads.description, connectionsPerAddress.description,
+    callsPerConnection.description, overheadFrames.description, patience.description, idleTimeout.description,
     senderListen.description, senderAdminListen.description, strategy.description, noGrouping.description,
     maximumInFlight.description, pushTimeout.description, auditInterval.description,
     endpoint.description, connectTimeout.description, maximumBackoff.description, sender.description,

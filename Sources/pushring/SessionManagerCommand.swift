@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
-internal import GRPCSessionEdge
+internal import EpollSessionEdge
 internal import Logging
 internal import Metrics
 internal import Observability
@@ -39,6 +39,12 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.maximumSessions) var maximumSessions: String?
   @Option(Settings.keepAliveInterval) var keepAliveInterval: String?
   @Option(Settings.keepAliveTimeout) var keepAliveTimeout: String?
+  @Option(Settings.edgeThreads) var edgeThreads: String?
+  @Option(Settings.connectionsPerAddress) var connectionsPerAddress: String?
+  @Option(Settings.callsPerConnection) var callsPerConnection: String?
+  @Option(Settings.overheadFrames) var overheadFrames: String?
+  @Option(Settings.patience) var patience: String?
+  @Option(Settings.idleTimeout) var idleTimeout: String?
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var common: CommonOptions
 
@@ -52,7 +58,11 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.outboundLimit, outboundLimit), SettingFlag(Settings.maximumMessage, maximumMessage),
       SettingFlag(Settings.maximumSessions, maximumSessions),
       SettingFlag(Settings.keepAliveInterval, keepAliveInterval),
-      SettingFlag(Settings.keepAliveTimeout, keepAliveTimeout),
+      SettingFlag(Settings.keepAliveTimeout, keepAliveTimeout), SettingFlag(Settings.edgeThreads, edgeThreads),
+      SettingFlag(Settings.connectionsPerAddress, connectionsPerAddress),
+      SettingFlag(Settings.callsPerConnection, callsPerConnection),
+      SettingFlag(Settings.overheadFrames, overheadFrames), SettingFlag(Settings.patience, patience),
+      SettingFlag(Settings.idleTimeout, idleTimeout),
     ] + registry.flags + common.flags
   }
 
@@ -70,7 +80,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
     let follower = ViewFollower(directory: access.directory, configuration: access.configuration, logger: logger)
     let pod = PodService(
       pod: SessionManager(
-        configuration: configuration, edge: GRPCSessionEdge(configuration: edge, logger: logger),
+        configuration: configuration, edge: EpollSessionEdge(configuration: edge, logger: logger),
         directory: access.directory, follower: follower, logger: logger),
       access: access, deadline: deadline)
     let administration = AdministrationServer(
@@ -158,5 +168,11 @@ extension EdgeConfiguration {
     self.init(host: listen.host, port: listen.port)
     keepAliveInterval = try settings.required(Settings.keepAliveInterval)
     keepAliveTimeout = try settings.required(Settings.keepAliveTimeout)
+    threads = try settings.required(Settings.edgeThreads)
+    maximumConnectionsPerAddress = try settings.required(Settings.connectionsPerAddress)
+    maximumCallsPerConnection = try settings.required(Settings.callsPerConnection)
+    overheadFramesPerSecond = try settings.required(Settings.overheadFrames)
+    patience = try settings.required(Settings.patience)
+    idleTimeout = try settings.required(Settings.idleTimeout)
   }
 }

@@ -1,4 +1,4 @@
-import GRPCSessionEdge
+import EpollSessionEdge
 import Logging
 import SessionEdge
 import TestCalls
@@ -7,13 +7,13 @@ import TestServers
 /// An edge with the echo application, on a free port, for as long as `body` runs.
 func withEdge(
   _ change: (inout EdgeConfiguration) -> Void = { _ in },
-  _ body: @escaping @Sendable (String, EchoApplication, GRPCSessionEdge) async throws -> Void
+  _ body: @escaping @Sendable (String, EchoApplication, EpollSessionEdge) async throws -> Void
 ) async throws {
   var configuration = EdgeConfiguration(host: "127.0.0.1", port: 0)
   change(&configuration)
   var logger = Logger(label: "edge")
   logger.logLevel = .critical
-  let edge = GRPCSessionEdge(configuration: configuration, logger: logger)
+  let edge = EpollSessionEdge(configuration: configuration, logger: logger)
   let application = EchoApplication()
   let running = Task { try await edge.run(application) }
   do {

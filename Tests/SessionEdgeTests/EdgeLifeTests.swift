@@ -1,5 +1,5 @@
 import GRPCCore
-import GRPCSessionEdge
+import EpollSessionEdge
 import Logging
 import SessionEdge
 import TestCalls
@@ -54,7 +54,7 @@ import Testing
   @Test func aPortInUseIsNamed() async throws {
     try await withEdge { address, _, _ in
       let port = Int(address.split(separator: ":")[1]) ?? 0
-      let second = GRPCSessionEdge(
+      let second = EpollSessionEdge(
         configuration: EdgeConfiguration(host: "127.0.0.1", port: port), logger: Logger(label: "second"))
       let error = await #expect(throws: EdgeError.self) { try await second.run(EchoApplication()) }
       #expect(error?.message.contains(address) == true, "\(String(describing: error))")

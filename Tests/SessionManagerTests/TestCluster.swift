@@ -1,4 +1,4 @@
-import GRPCSessionEdge
+import EpollSessionEdge
 import Logging
 import Placement
 import RedisClient
@@ -26,7 +26,7 @@ final class TestPod: Sendable {
     change(&configuration, &edge)
     let registry = try TestDirectory(redis, settings)
     manager = SessionManager(
-      configuration: configuration, edge: GRPCSessionEdge(configuration: edge, logger: silent),
+      configuration: configuration, edge: EpollSessionEdge(configuration: edge, logger: silent),
       directory: registry.directory, follower: registry.follower, logger: silent)
     background = Task { await registry.run() }
     running = Task { [manager] in try await manager.run() }

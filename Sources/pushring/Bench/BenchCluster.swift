@@ -27,7 +27,8 @@ final class BenchCluster: Sendable {
     // One more is prepared than is started, for a workload in which a pod joins.
     let cluster = try LocalCluster(
       name: "bench-\(ProcessInfo.processInfo.processIdentifier)", pods: options.pods + 1,
-      redisServer: options.redisServer, redis: options.redis, logger: logger)
+      redisServer: options.redisServer, redis: options.redis, podCPUs: options.podCPUs,
+      logger: logger)
     let settings = try SettingValues(
       flags: ["redis": cluster.redisURL, "cluster": cluster.name], environment: [:])
     let access = try RegistryAccess(settings, logger: logger)
@@ -91,6 +92,21 @@ final class BenchCluster: Sendable {
       }
     }
     return places
+  }
+
+  /// Which users live where, by the ring.
+  func parts(users: Int) async throws -> [PushDriver.PodPart] {
+    guard let view = try await view() else {
+      throw Failure("--mode deliver calls pods at their peer port: it needs a cluster of its own (no --sender)")
+    }
+    var users = Dictionary(grouping: 0..<users) { user in
+      view.owner(ofUserHash: keyHash(LoadPlan.userName(user).utf8))?.podID ?? ""
+    }
+    return view.members.compactMap { member in
+      guard let address = HostAndPort(member.description.peerEndpoint) else { return nil }
+      return PushDriver.PodPart(
+        host: address.host, port: address.port, users: users.removeValue(forKey: member.podID) ?? [])
+    }
   }
 
   // MARK: What the servers use

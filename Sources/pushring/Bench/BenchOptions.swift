@@ -16,6 +16,8 @@ enum PushMode: String, ExpressibleByArgument, CaseIterable, Sendable {
   case unary
   /// PushMany: `--fan-out` users in each call.
   case many
+  /// Batches of `--fan-out` pushes straight to the pods, without a Sender.
+  case deliver
 }
 
 /// What all workloads have in common.
@@ -34,13 +36,18 @@ struct BenchOptions: ParsableArguments {
   var rate = 0.0
   @Option(help: "Pushes under way at once, closed loop.") var concurrency = 64
   @Option(help: ArgumentHelp("A message's payload.", valueName: "bytes")) var size = 200
-  @Option(help: "How pushes go to the Sender: stream, unary, many.") var mode = PushMode.stream
-  @Option(help: "Users in each call with --mode many.") var fanOut = 10
+  @Option(help: "How pushes go: stream, unary, many (through the Sender); deliver (to the pods, in batches).") var mode = PushMode.stream
+  @Option(help: "Users in each call with --mode many, pushes in each batch with --mode deliver.") var fanOut = 10
   @Option(help: ArgumentHelp("Skew of the users' popularity (Zipf); 0: all alike.", valueName: "s")) var zipf = 0.0
   @Option(help: ArgumentHelp("Connects per second; 0: all at once.", valueName: "N")) var connectRate = 0.0
   @Option(help: ArgumentHelp("Sessions that go and come back per second.", valueName: "N")) var churn = 0.0
   @Option(help: "Of all chance.") var seed: UInt64 = 1
   @Option(help: "Processes that hold the clients; 0: as many as descriptors and ports need.") var loadProcesses = 0
+  @Option(
+    help: ArgumentHelp(
+      "Cores for the pods, as taskset takes them; start the bench itself under taskset for the rest.",
+      valueName: "LIST"))
+  var podCPUs: String?
   @Option(help: "The Redis server to start.") var redisServer = "redis-server"
   @Option(help: ArgumentHelp("A Redis that runs, instead of a private one.", valueName: "URL")) var redis: String?
   @Option(help: ArgumentHelp("A Sender that runs (with --endpoint): nothing is started.", valueName: "HOST:PORT"))
@@ -80,7 +87,7 @@ struct BenchOptions: ParsableArguments {
       "repeat": "\(repetitions)", "sessions-per-user": "\(sessionsPerUser)", "strays": "\(strays)", "rate": "\(rate)",
       "concurrency": "\(concurrency)", "size": "\(size)", "mode": mode.rawValue, "fan-out": "\(fanOut)",
       "zipf": "\(zipf)",
-      "connect-rate": "\(connectRate)", "churn": "\(churn)",
+      "connect-rate": "\(connectRate)", "churn": "\(churn)", "pod-cpus": podCPUs ?? "all",
     ]
   }
 

@@ -50,6 +50,7 @@ final class BenchRun {
     let places = cluster.places(options, view, random: &random)
     let endpoints = cluster.endpoints(view)
     let before = use()
+    let dropsBefore = ProcessProbe.listenDrops
     if measured { try await load.all(LoadRequest(.measure)) }
     let start = ContinuousClock.now
     try await load.open(
@@ -62,6 +63,7 @@ final class BenchRun {
     note("stormSeconds", seconds)
     note("connectsPerSecond", Double(options.sessions) / seconds)
     if pods > 0 { note("connectsPerCPUSecond", Double(options.sessions) / pods) }
+    note("listenDrops", Double(ProcessProbe.listenDrops - dropsBefore))
     let receipts = try await load.receipts()
     note("connect", LatencyHistogram(receipts.connects))
   }
@@ -93,11 +95,7 @@ final class BenchRun {
     during duration: Double, seed: UInt64, isTimelineKept: Bool = false,
     _ meanwhile: ((ContinuousClock.Instant) async throws -> Void)? = nil
   ) async throws {
-    let users = max(1, options.sessions / options.sessionsPerUser)
-    let driver = PushDriver(
-      .init(
-        sender: cluster.sender, users: users, options: options.pushes,
-        seed: seed))
+    let driver = PushDriver(try await plan(seed: seed))
     try await load.all(LoadRequest(.measure))
     let lostBefore = try await load.report().lostStreams
     let readsBefore = await cluster.redisReads()
@@ -134,6 +132,13 @@ final class BenchRun {
     for (reason, count) in driver.soFar.reasons.sorted(by: { $0.value > $1.value }).prefix(3) {
       result.notes.append("\(count) pushes failed: \(reason)")
     }
+  }
+
+  func plan(seed: UInt64) async throws -> PushDriver.Plan {
+    let users = max(1, options.sessions / options.sessionsPerUser)
+    return .init(
+      sender: cluster.sender, users: users, options: options.pushes, seed: seed,
+      pods: options.mode == .deliver ? try await cluster.parts(users: users) : [])
   }
 
   private func watch(_ driver: PushDriver, until end: ContinuousClock.Instant) async throws {
@@ -231,6 +236,8 @@ final class BenchRun {
     func whole(_ figure: String) -> Int? { figures[figure].map { Int($0.reduce(0, +)) } }
     result.userBytesPerSession = median("userBytesPerSession")
     result.kernelBytesPerSession = median("kernelBytesPerSession")
+    result.userBytesPerSessionAfterBurst = median("userBytesPerSessionAfterBurst")
+    result.listenDrops = whole("listenDrops")
     result.idleCPUMicrosecondsPerSession = median("idleCPUMicrosecondsPerSession")
     result.connectsPerSecond = median("connectsPerSecond")
     result.connectsPerCPUSecond = median("connectsPerCPUSecond")

@@ -55,8 +55,26 @@ enum BenchWorkload: String, CaseIterable, Sendable {
       let cpu = pods(run.difference(start, end)).reduce(0) { $0 + $1.cpuSeconds }
       run.note("idleCPUMicrosecondsPerSession", cpu * 1e6 / sessions / run.options.duration)
     }
+    try await burst(run)
+    try await Task.sleep(for: .seconds(run.options.warmUp))
+    let grown =
+      pods(run.use()).reduce(0.0) { $0 + Double($1.userBytes) }
+      - pods(before).reduce(0.0) { $0 + Double($1.userBytes) }
+    run.note("userBytesPerSessionAfterBurst", grown / sessions)
     run.note(
       "Kernel memory is what the caches for sockets and their buffers grew by, halved: both ends are on this machine.")
+  }
+
+  /// Several messages to about every session: what a pod keeps of that is not idle.
+  private func burst(_ run: BenchRun) async throws {
+    run.progress("a burst to all sessions")
+    let users = max(1, run.options.sessions / run.options.sessionsPerUser)
+    let driver = PushDriver(try await run.plan(seed: run.options.seed))
+    let running = Task { try await driver.run() }
+    let end = ContinuousClock.now.advanced(by: .seconds(30))
+    while driver.soFar.pushes < 3 * users, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(50)) }
+    driver.stop()
+    try await running.value
   }
 
   /// Pushes at `--rate`, or as fast as it goes.
@@ -72,10 +90,7 @@ enum BenchWorkload: String, CaseIterable, Sendable {
   private func warmUp(_ run: BenchRun) async throws {
     guard run.options.warmUp > 0 else { return }
     run.progress("warming up")
-    let users = max(1, run.options.sessions / run.options.sessionsPerUser)
-    let driver = PushDriver(
-      .init(
-        sender: run.cluster.sender, users: users, options: run.options.pushes, seed: run.options.seed))
+    let driver = PushDriver(try await run.plan(seed: run.options.seed))
     let running = Task { try await driver.run() }
     try await Task.sleep(for: .seconds(run.options.warmUp))
     driver.stop()

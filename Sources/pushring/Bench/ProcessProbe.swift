@@ -63,6 +63,16 @@ enum ProcessProbe {
     return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))
   }
 
+  /// Connections that the kernel has turned away since it started, in this network namespace, because a listener's queue
+  /// was full.
+  static var listenDrops: Int {
+    let lines = (text("/proc/net/netstat") ?? "").split(separator: "\n").filter { $0.hasPrefix("TcpExt:") }
+    guard lines.count == 2 else { return 0 }
+    let names = lines[0].split(separator: " ")
+    let values = lines[1].split(separator: " ")
+    return zip(names, values).first { $0.0 == "ListenDrops" }.flatMap { Int($0.1) } ?? 0
+  }
+
   /// How many local ports connects from one address to one destination can have.
   static var localPorts: Int {
     let numbers = (text("/proc/sys/net/ipv4/ip_local_port_range") ?? "").split { $0 == "\t" || $0 == " " || $0 == "\n" }

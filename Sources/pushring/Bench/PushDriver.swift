@@ -2,6 +2,7 @@ internal import BenchResults
 internal import Foundation
 internal import GRPCCore
 internal import LoadClient
+internal import Polling
 internal import Settings
 internal import Synchronization
 internal import Wire
@@ -16,6 +17,8 @@ final class PushDriver: Sendable {
     var users: Int
     var options: BenchOptions.PushSettings
     var seed: UInt64
+    /// For `--mode deliver`.
+    var pods: [PodPart] = []
   }
 
   /// What the Sender said of all pushes.
@@ -32,9 +35,9 @@ final class PushDriver: Sendable {
     var reasons: [String: Int] = [:]
   }
 
-  private let plan: Plan
+  let plan: Plan
   private let account = Mutex(Account())
-  private let isStopping = Atomic(false)
+  let isStopping = Atomic(false)
   private let choose: UserChoice
   private var isShared: Bool { plan.options.mode == .many }
 
@@ -54,6 +57,7 @@ final class PushDriver: Sendable {
       switch plan.options.mode {
       case .stream: try await self.stream(client, rate: rate)
       case .unary, .many: try await self.calls(client, rate: rate)
+      case .deliver: try await self.deliver()
       }
     }
   }
@@ -61,10 +65,7 @@ final class PushDriver: Sendable {
   /// The next push: its number, user, due time and request.
   private func next(_ random: inout SplitMix, due: UInt64) -> (number: Int, request: Pushring_V1_PushRequest) {
     let user = choose.user(random.unit())
-    let number = account.withLock { account in
-      account.delivered.append(0)
-      return account.delivered.count - 1
-    }
+    let number = nextNumber()
     var request = Pushring_V1_PushRequest()
     request.userID = LoadPlan.userName(user)
     request.payload = Data(
@@ -74,7 +75,14 @@ final class PushDriver: Sendable {
     return (number, request)
   }
 
-  private func answered(_ number: Int, _ due: UInt64, _ result: Pushring_V1_PushResult) {
+  func nextNumber() -> Int {
+    account.withLock { account in
+      account.delivered.append(0)
+      return account.delivered.count - 1
+    }
+  }
+
+  func answered(_ number: Int, _ due: UInt64, _ result: Pushring_V1_PushResult) {
     let now = monotonicNanoseconds()
     var delivered: UInt64 = 0
     for session in result.results where session.outcome == .delivered {
@@ -192,7 +200,7 @@ extension BenchStrategy {
 }
 
 /// When the next push is due.
-private struct Pace {
+struct Pace {
   private let interval: Double
   private var nextDue: Double?
 
@@ -212,7 +220,7 @@ private struct Pace {
 }
 
 /// A bounded number of pushes under way.
-private final class Permits: Sendable {
+final class Permits: Sendable {
   private struct State {
     var left: Int
     var waiting: [CheckedContinuation<Void, Never>] = []

@@ -32,7 +32,11 @@ final class LocalCluster: Sendable {
   /// - Parameters:
   ///   - name: of the cluster, and in the names of files.
   ///   - redis: one that runs; nil: `startRedis` starts a private one.
-  init(name: String, pods count: Int, redisServer: String, redis: String? = nil, logger: Logger) throws {
+  ///   - podCPUs: the cores that pods may run on, as taskset(1) takes them; nil: all.
+  init(
+    name: String, pods count: Int, redisServer: String, redis: String? = nil, podCPUs: String? = nil, logger: Logger
+  ) throws {
+    self.podCPUs = podCPUs
     givenRedis = redis
     self.name = name
     guard let executable = Bundle.main.executableURL else { throw Failure("can't find this program's own file") }
@@ -55,6 +59,7 @@ final class LocalCluster: Sendable {
 
   let senderAdministration: String
 
+  private let podCPUs: String?
   private let givenRedis: String?
   var redisURL: String { givenRedis ?? "redis://127.0.0.1:\(redisPort)" }
 
@@ -81,13 +86,15 @@ final class LocalCluster: Sendable {
   }
 
   func start(_ pod: Pod) throws {
-    try start(
-      pod.id, executable,
+    let arguments =
       [
         "session-manager", "--pod-id", pod.id, "--listen", pod.endpoint, "--peer-listen", pod.peerEndpoint,
         "--admin-listen", pod.administration, "--advertise", pod.endpoint, "--peer-advertise", pod.peerEndpoint,
         "--redis", redisURL, "--cluster", name,
-      ])
+      ]
+    guard let podCPUs else { return try start(pod.id, executable, arguments) }
+    guard let taskset = found("taskset") else { throw Failure("there is no taskset here (Debian: util-linux)") }
+    try start(pod.id, taskset, ["-c", podCPUs, executable.path] + arguments)
   }
 
   func startSender(_ more: [String] = []) throws {

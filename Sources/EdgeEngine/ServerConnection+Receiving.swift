@@ -1,0 +1,212 @@
+internal import HTTP2Wire
+internal import SessionEdge
+
+extension ServerConnection {
+  /// Takes what came from the client, in pieces of any size. Returns early when a call was opened: perform the events,
+  /// and go on with the rest until `input` is empty.
+  ///
+  /// - Parameters:
+  ///   - input: what is taken is removed from its front.
+  ///   - output: answers are appended.
+  ///   - events: appended in order.
+  public mutating func receive(
+    _ input: inout ArraySlice<UInt8>, now: Milliseconds, into output: inout [UInt8], events: inout [EngineEvent]
+  ) {
+    clock.heard(now)
+    greet(into: &output)
+    do throws(HTTP2Error) {
+      try takeFrames(from: &input, now, &output, &events)
+    } catch {
+      fail(error, into: &output, &events)
+    }
+    if phase == .finished { input = [] }
+    clock.note(isIncomplete: !reader.isBetweenFrames || incompleteBytes > 0, now)
+  }
+
+  /// Until a call was opened, or the input is used up.
+  private mutating func takeFrames(
+    from input: inout ArraySlice<UInt8>, _ now: Milliseconds, _ output: inout [UInt8], _ events: inout [EngineEvent]
+  ) throws(HTTP2Error) {
+    let known = events.count
+    while phase != .finished, let frame = try reader.next(from: &input) {
+      clock.frameCompleted()
+      if phase == .greeting { phase = .open }
+      try payForPassedOver(now)
+      try handle(frame, now, &output, &events)
+      if events.count > known, case .opened = events.last { return }
+    }
+    try payForPassedOver(now)
+  }
+
+  private mutating func payForPassedOver(_ now: Milliseconds) throws(HTTP2Error) {
+    let new = reader.passedOver &- passedOver
+    guard new > 0 else { return }
+    passedOver = reader.passedOver
+    try pay(now, count: Int(new))
+  }
+
+  func calm(_ what: String) -> HTTP2Error { HTTP2Error(.enhanceYourCalm, what) }
+
+  mutating func pay(_ now: Milliseconds, count: Int = 1) throws(HTTP2Error) {
+    guard allowance.take(count, perSecond: limits.values.overheadFrames, now: now) else {
+      throw calm("too many frames that carry no message; at most \(limits.values.overheadFrames) a second")
+    }
+  }
+
+  private mutating func handle(
+    _ frame: Frame, _ now: Milliseconds, _ output: inout [UInt8], _ events: inout [EngineEvent]
+  ) throws(HTTP2Error) {
+    switch frame {
+    case .data(let stream, let bytes, let flowControlled, let endStream):
+      if bytes.isEmpty, !endStream { try pay(now) }
+      try dataReceived(stream, bytes, flowControlled, endStream, now, &output, &events)
+    case .headers(let stream, let block, let endStream):
+      try pay(now)
+      try headersReceived(stream, block, endStream, now, &output, &events)
+    case .settings(let settings):
+      try pay(now)
+      try settingsReceived(settings)
+      FrameWriter.appendSettingsAcknowledgement(to: &output)
+    case .settingsAcknowledged:
+      try pay(now)
+      acknowledgementReceived()
+    case .ping(let data, let isAcknowledgement):
+      try pay(now)
+      if !isAcknowledgement { FrameWriter.appendPing(data: data, acknowledgement: true, to: &output) }
+    case .reset(let stream, _):
+      try pay(now)
+      try resetReceived(stream, &events)
+    case .windowUpdate(let stream, let increment):
+      try pay(now)
+      try windowUpdated(stream, increment, &output, &events)
+    case .malformed(let error):
+      try pay(now)
+      try malformedReceived(error, &output, &events)
+    case .priority, .goAway, .pushPromise:
+      try pay(now)
+    }
+  }
+
+  // MARK: Of the connection
+
+  private mutating func settingsReceived(_ settings: [Setting]) throws(HTTP2Error) {
+    let before = peerInitialWindow
+    for setting in settings {
+      switch setting.name {
+      case .initialWindowSize: peerInitialWindow = setting.value
+      case .maximumFrameSize: peerFrameSize = setting.value
+      case .headerTableSize: if setting.value < 4_096, tableUpdate == .none { tableUpdate = .owed }
+      default: break
+      }
+    }
+    // Once, however often it is set in one frame: each change visits all streams.
+    guard peerInitialWindow != before else { return }
+    for index in streams.indices {
+      try streams[index].sendWindow.initialChanged(from: before, to: peerInitialWindow)
+      becomeReadyIfItCan(index)
+    }
+  }
+
+  /// The client's next block starts by emptying the table, and nothing before may refer to it.
+  private mutating func acknowledgementReceived() {
+    guard !settingsAcknowledged else { return }
+    settingsAcknowledged = true
+    clock.settingsAcknowledged()
+    decoder.setMaximumTableSize(0)
+    decoder.forgetTable()
+  }
+
+  private mutating func windowUpdated(
+    _ id: StreamIdentifier, _ increment: UInt32, _ output: inout [UInt8], _ events: inout [EngineEvent]
+  ) throws(HTTP2Error) {
+    if id == 0 { return try sendWindow.widen(by: increment, stream: 0) }
+    try checkNotIdle(id)
+    guard let index = index(of: id) else { return }
+    do {
+      try streams[index].sendWindow.widen(by: increment, stream: id)
+      becomeReadyIfItCan(index)
+    } catch {
+      reset(at: index, error.code, .connectionLost(error.description), &output, &events)
+    }
+  }
+
+  // MARK: Of a stream
+
+  /// Frames of streams that were never opened are errors of the connection (section 5.1).
+  func checkNotIdle(_ id: StreamIdentifier) throws(HTTP2Error) {
+    guard id <= lastStream, !id.isMultiple(of: 2) else {
+      throw HTTP2Error(.protocolError, "a frame of stream \(id), which is not open")
+    }
+  }
+
+  private mutating func malformedReceived(
+    _ error: HTTP2Error, _ output: inout [UInt8], _ events: inout [EngineEvent]
+  ) throws(HTTP2Error) {
+    guard error.stream <= lastStream else { throw HTTP2Error(error.code, error.message) }
+    if let index = index(of: error.stream) {
+      reset(at: index, error.code, .connectionLost(error.description), &output, &events)
+    }
+  }
+
+  private mutating func resetReceived(_ id: StreamIdentifier, _ events: inout [EngineEvent]) throws(HTTP2Error) {
+    try checkNotIdle(id)
+    if let index = index(of: id) { close(at: index, .cancelledByClient, &events) }
+  }
+
+  private mutating func dataReceived(
+    _ id: StreamIdentifier, _ bytes: ArraySlice<UInt8>, _ flowControlled: Int, _ endStream: Bool, _ now: Milliseconds,
+    _ output: inout [UInt8], _ events: inout [EngineEvent]
+  ) throws(HTTP2Error) {
+    try checkNotIdle(id)
+    try receiveWindow.receive(flowControlled, stream: 0)
+    // What is incomplete is bounded by itself, so the window never has to hold a client back.
+    if let increment = receiveWindow.release(flowControlled) {
+      FrameWriter.appendWindowUpdate(stream: 0, increment: increment, to: &output)
+    }
+    // In flight when the stream was closed.
+    guard let index = index(of: id) else { return try pay(now) }
+    guard !streams[index].inputEnded else {
+      return reset(at: index, .streamClosed, .connectionLost("DATA after the end of stream \(id)"), &output, &events)
+    }
+    do {
+      try streams[index].receiveWindow.receive(flowControlled, stream: id)
+    } catch {
+      return reset(at: index, error.code, .connectionLost(error.description), &output, &events)
+    }
+    if !endStream, let increment = streams[index].receiveWindow.release(flowControlled) {
+      FrameWriter.appendWindowUpdate(stream: id, increment: increment, to: &output)
+    }
+    try readMessages(at: index, bytes, now, &events)
+    if endStream { endInput(at: index, now, &events) }
+  }
+
+  private mutating func readMessages(
+    at index: Int, _ bytes: ArraySlice<UInt8>, _ now: Milliseconds, _ events: inout [EngineEvent]
+  ) throws(HTTP2Error) {
+    // Of a call that was ended nothing more is wanted.
+    guard streams[index].ending == nil else { return }
+    var rest = bytes
+    let before = streams[index].reader.incompleteBytes
+    do throws(GRPCFramingError) {
+      while let message = try streams[index].reader.next(from: &rest) {
+        guard !message.compressed else { throw .compressed }
+        if let call = streams[index].call { events.append(.message(call, message.bytes)) }
+      }
+    } catch {
+      end(at: index, EdgeStatus(error), now)
+    }
+    incompleteBytes = incompleteBytes &+ UInt32(streams[index].reader.incompleteBytes) &- UInt32(before)
+    guard incompleteBytes <= limits.values.incompleteBytes else {
+      throw calm("\(incompleteBytes) bytes of messages that are not complete; at most \(limits.values.incompleteBytes)")
+    }
+  }
+
+  mutating func endInput(at index: Int, _ now: Milliseconds, _ events: inout [EngineEvent]) {
+    streams[index].inputEnded = true
+    guard streams[index].ending == nil else { return }
+    guard streams[index].reader.isBetweenMessages else {
+      return end(at: index, EdgeStatus(.internalError, "the stream ended within a message"), now)
+    }
+    if let call = streams[index].call { events.append(.inputEnded(call)) }
+  }
+}

@@ -1,0 +1,39 @@
+/// One call on a connection.
+///
+///     open ── client half-closes ──▶ half-closed ──┐
+///      └──────── ended, cancelled, lost ───────────┴──▶ (forgotten)
+internal import HTTP2Wire
+internal import SessionEdge
+
+struct ServerStream: Sendable {
+  let id: StreamIdentifier
+  var call: (any EngineCall)?
+  var sendWindow: FlowWindow
+  var receiveWindow: ReceiveWindow
+  var reader: GRPCMessageReader
+  var outbox = Outbox()
+  /// The status that comes after what waits in the outbox.
+  var ending: Ending?
+  /// The client's time limit, or ours for reading to the end.
+  var deadline = Milliseconds.max
+  var inputEnded = false
+  var headersSent = false
+  /// Whether there is something to send that the stream's window does not hold back.
+  var isReady = false
+
+  /// A reference, as few streams have one.
+  final class Ending: Sendable {
+    let status: EdgeStatus
+    init(_ status: EdgeStatus) { self.status = status }
+  }
+
+  init(id: StreamIdentifier, sendWindow: UInt32, limits: EngineLimits) {
+    self.id = id
+    self.sendWindow = FlowWindow(initial: Int(sendWindow))
+    receiveWindow = ReceiveWindow(size: Int(Settings().initialWindowSize))
+    reader = GRPCMessageReader(maximumMessageSize: limits.receivedMessageBytes)
+  }
+
+  /// Whether the stream's own window lets something out; headers and trailers need none.
+  var canSend: Bool { outbox.isEmpty ? ending != nil : sendWindow.available > 0 }
+}

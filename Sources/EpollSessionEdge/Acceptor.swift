@@ -1,0 +1,50 @@
+/// Accepts connections and hands them to the loops in turn.
+internal import CEpoll
+internal import EdgeEngine
+internal import Glibc
+internal import Logging
+internal import Polling
+internal import Synchronization
+
+struct Acceptor: Sendable {
+  let listener: ListeningSocket
+  let loops: [EdgeLoop]
+
+  /// Under which the listener is in the poller.
+  static let token = UInt64.max - 1
+  /// Connections that are accepted before others are served again.
+  private static let batch = 1_024
+
+  /// Takes what waits to be accepted.
+  func accept(_ shared: EdgeShared, now: Milliseconds) {
+    for _ in 0..<Self.batch {
+      switch listener.accept() {
+      case .connection(let socket, let address): hand(socket, address, shared, now)
+      case .none: return
+      case .outOfDescriptors: return refuseOne(shared, now)
+      case .failed(let error):
+        return shared.warn("A connection could not be accepted", ["error": "\(error)"], now: now)
+      }
+    }
+  }
+
+  private func hand(_ socket: Int32, _ address: PeerAddress, _ shared: EdgeShared, _ now: Milliseconds) {
+    guard shared.admit(address) else {
+      close(socket)
+      return shared.warn(
+        "A client address has as many connections as it may (--max-connections-per-address); more are closed", [:],
+        now: now)
+    }
+    let least = loops.min { $0.load.load(ordering: .relaxed) < $1.load.load(ordering: .relaxed) }
+    least?.load.add(1, ordering: .relaxed)
+    least?.post(.adopt(socket, address))
+  }
+
+  /// Left alone, the connection would keep the listener ready, and its client waiting.
+  private func refuseOne(_ shared: EdgeShared, _ now: Milliseconds) {
+    shared.warn(
+      "The process has no descriptor left for another connection: raise its limit (ulimit -n), or set --max-sessions",
+      [:], now: now)
+    shared.spare.refuseOne(at: listener)
+  }
+}

@@ -1,0 +1,95 @@
+/// One thread of the edge as others see it: an inbox, and signals of how far its end is.
+internal import EdgeEngine
+internal import Foundation
+internal import Polling
+internal import SessionEdge
+internal import Synchronization
+
+final class EdgeLoop: Sendable {
+  enum Command: Sendable {
+    case send(EdgeStream, [UInt8])
+    case end(EdgeStream, EdgeStatus)
+    case adopt(Int32, PeerAddress)
+    /// No new connections and calls.
+    case goAway
+    /// Ends all calls.
+    case abort
+    /// Closes everything and ends the thread.
+    case stop
+  }
+
+  private struct Inbox {
+    var commands: [Command] = []
+    /// Whether the loop waits, or is about to, without knowing of what is in the inbox.
+    var mustWake = true
+    var isClosed = false
+  }
+
+  let shared: EdgeShared
+  /// All calls are closed, after `goAway`.
+  let drained = OneShot<Void>()
+  /// All connections are closed as well.
+  let emptied = OneShot<Void>()
+  let ended = OneShot<Void>()
+  /// Of connections; for handing new ones out.
+  let load = Atomic<Int>(0)
+  private let inbox = Mutex(Inbox())
+  private let wake: PollerWake
+  /// Until the thread takes it.
+  private let poller: Mutex<Poller?>
+
+  init(_ shared: EdgeShared) throws(SystemCallError) {
+    self.shared = shared
+    let poller = try Poller()
+    wake = poller.wake
+    self.poller = Mutex(poller)
+  }
+
+  func start(_ acceptor: Acceptor?) {
+    let thread = Thread { [self] in
+      guard let poller = poller.withLock({ $0.take() }) else { return }
+      var state = LoopState(self, poller, acceptor)
+      state.run()
+      ended.succeed(())
+    }
+    thread.name = "session-edge"
+    thread.start()
+  }
+
+  /// From any thread; never blocks. What comes after the loop has ended is dropped, as nobody is left to hear it.
+  func post(_ command: Command) {
+    inbox.withLock { inbox in
+      guard !inbox.isClosed else { return }
+      inbox.commands.append(command)
+      // Under the lock, as the descriptor is closed once the inbox is.
+      if inbox.mustWake { wake() }
+      inbox.mustWake = false
+    }
+  }
+
+  /// On the loop's thread.
+  ///
+  /// - Parameter spare: an empty array whose memory is used for what comes next.
+  func takeCommands(into spare: inout [Command]) {
+    inbox.withLock { swap(&$0.commands, &spare) }
+  }
+
+  /// On the loop's thread, before it waits.
+  ///
+  /// - Returns: whether there is nothing to do; from then on `post` wakes it.
+  func mayWait() -> Bool {
+    inbox.withLock { inbox in
+      guard inbox.commands.isEmpty else { return false }
+      inbox.mustWake = true
+      return true
+    }
+  }
+
+  func close() -> [Command] {
+    inbox.withLock { inbox in
+      inbox.isClosed = true
+      defer { inbox.commands = [] }
+      return inbox.commands
+    }
+  }
+}

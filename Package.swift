@@ -39,7 +39,8 @@ let programs: [Target] = [
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
       "RedisDirectory", "RedisClient", "EpollSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
-      "Placement", "HashRing", "Scale", "LoadClient", "Polling", "BenchResults", "CMalloc", arguments, logging, metrics, lifecycle,
+      "Placement", "HashRing", "Scale", "LoadClient", "Polling", "BenchResults", "CMalloc", arguments, logging, metrics,
+      lifecycle,
       signals, grpcCore,
       grpcProtobuf, grpcTransport, protobuf,
     ],
@@ -75,7 +76,9 @@ let shells: [Target] = [
   .target(name: "Listening", dependencies: [nio("NIOCore")], swiftSettings: settings),
   .target(
     name: "EpollSessionEdge",
-    dependencies: ["EdgeEngine", "HTTP2Wire", "SessionEdge", "Listening", "Polling", "CEpoll", nio("NIOCore"), logging],
+    dependencies: [
+      "EdgeEngine", "HTTP2Wire", "SessionEdge", "Listening", "Polling", "CEpoll", nio("NIOCore"), logging,
+    ],
     swiftSettings: settings),
   .target(
     name: "Observability",

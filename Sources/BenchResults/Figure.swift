@@ -29,7 +29,9 @@ public struct Figure: Sendable {
     Figure(key: "connectsPerCPUSecond", title: "Sessions connected per CPU second of the pods", unit: "") {
       $0.connectsPerCPUSecond
     },
-    Figure(key: "listenDrops", title: "Connections dropped by the kernel", unit: "") { $0.listenDrops.map(Double.init) },
+    Figure(key: "listenDrops", title: "Connections dropped by the kernel", unit: "") {
+      $0.listenDrops.map(Double.init)
+    },
     Figure(key: "stormSeconds", title: "Until all were welcomed", unit: "s") { $0.stormSeconds },
     Figure(key: "connectP50Ms", title: "Connect to Welcome, p50", unit: "ms") { $0.connectMs?.p50 },
     Figure(key: "connectP99Ms", title: "Connect to Welcome, p99", unit: "ms") { $0.connectMs?.p99 },

@@ -47,8 +47,9 @@ struct LoopState: ~Copyable {
 
   mutating func run() {
     if let acceptor { try? poller.add(acceptor.listener.descriptor, token: Acceptor.token, writable: false) }
-    while stage != .stopped {
+    while true {
       performCommands()
+      if stage == .stopped { break }
       produceDirty()
       signalProgress()
       waitAndServe()

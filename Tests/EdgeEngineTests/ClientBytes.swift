@@ -10,6 +10,12 @@ struct ClientBytes {
 
   init(settings: [Setting] = []) { FrameWriter.appendSettings(settings, to: &bytes) }
 
+  /// From here on our HPACK table is as small as the server wants it, which the next block has to begin with.
+  mutating func acknowledgeSettings() {
+    FrameWriter.appendSettingsAcknowledgement(to: &bytes)
+    encoder.setPeerTableSize(0)
+  }
+
   static let request: HeaderList = [
     ":method": "POST", ":scheme": "http", ":path": "/test.Echo/Echo", ":authority": "here", "te": "trailers",
     "content-type": "application/grpc",

@@ -10,7 +10,7 @@ import Testing
   ) throws -> (ServedConnection, ClientBytes) {
     var client = ClientBytes(settings: settings)
     client.open(1)
-    FrameWriter.appendSettingsAcknowledgement(to: &client.bytes)
+    client.acknowledgeSettings()
     var served = ServedConnection(limits)
     served.receive(client.take())
     _ = try served.said()

@@ -36,7 +36,8 @@ struct BenchOptions: ParsableArguments {
   var rate = 0.0
   @Option(help: "Pushes under way at once, closed loop.") var concurrency = 64
   @Option(help: ArgumentHelp("A message's payload.", valueName: "bytes")) var size = 200
-  @Option(help: "How pushes go: stream, unary, many (through the Sender); deliver (to the pods, in batches).") var mode = PushMode.stream
+  @Option(help: "How pushes go: stream, unary, many (through the Sender); deliver (to the pods, in batches).")
+  var mode = PushMode.stream
   @Option(help: "Users in each call with --mode many, pushes in each batch with --mode deliver.") var fanOut = 10
   @Option(help: ArgumentHelp("Skew of the users' popularity (Zipf); 0: all alike.", valueName: "s")) var zipf = 0.0
   @Option(help: ArgumentHelp("Connects per second; 0: all at once.", valueName: "N")) var connectRate = 0.0

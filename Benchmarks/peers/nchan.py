@@ -207,7 +207,7 @@ http {{
             f.write(self.config.format(
                 module=MODULE, folder=self.folder, port=port, user="user root;\n" if os.geteuid() == 0 else "",
                 descriptors=peer.raise_descriptors(), connections=(sessions + self.options.publishers) * 5 // 4 + 512,
-                shared=max(128, sessions // 100)))
+                shared=max(128, sessions // 20)))
         return [self.binary(), "-c", path, "-p", self.folder, "-e", "stderr"], None
 
     def protocol(self):

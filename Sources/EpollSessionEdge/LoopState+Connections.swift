@@ -119,7 +119,10 @@ extension LoopState {
     connection.engine.produce(atMost: Self.outputBytes, into: &output, events: &events)
     dispatch(connection)
     write(connection)
-    if connections[connection.token] != nil, connection.engine.isFinished { finish(connection) }
+    guard connections[connection.token] != nil else { return }
+    if connection.engine.isFinished { return finish(connection) }
+    // The others get their turn before more of this one. A socket that takes no more says when it does.
+    if connection.unsent.isEmpty, connection.engine.hasOutput { mark(connection) }
   }
 
   mutating func roomAgain(_ connection: EdgeConnection) {

@@ -117,7 +117,8 @@ struct LoopState: ~Copyable {
     }
   }
 
-  private mutating func mark(_ connection: EdgeConnection) {
+  /// Puts it on the list of those that `produceDirty` visits.
+  mutating func mark(_ connection: EdgeConnection) {
     guard !connection.isDirty else { return }
     connection.isDirty = true
     dirty.append(connection.token)
@@ -130,8 +131,6 @@ struct LoopState: ~Copyable {
       guard let connection = connections[token] else { continue }
       connection.isDirty = false
       produce(connection)
-      // The others get their turn before more of this one.
-      if connections[token] != nil, connection.unsent.isEmpty, connection.engine.hasOutput { mark(connection) }
     }
   }
 

@@ -81,6 +81,21 @@ import Testing
     await client.close()
   }
 
+  /// More than is encoded at a time, to a client whose window takes it all: nothing but the edge itself goes on with it.
+  @Test func aMessageOfMegabytesArrives() async throws {
+    try await withEdge { address, application, _ in
+      let client = try TestClient(address)
+      let call = client.call("test.Echo/Park")
+      call.send(bytes("hello"))
+      let served = try await application.call()
+      let message = [UInt8](repeating: 7, count: 3 * 1024 * 1024)
+      served.send(message)
+      #expect(try await call.next() == message)
+      call.cancel()
+      await client.close()
+    }
+  }
+
   @Test func aCancelledCallIsClosedAsCancelled() async throws {
     try await withEdge { address, application, _ in
       let client = try TestClient(address)

@@ -45,6 +45,7 @@ struct BenchOptions: ParsableArguments {
   @Option(help: "Of all chance.") var seed: UInt64 = 1
   @Option(help: "Processes that hold the clients; 0: as many as descriptors and ports need.") var loadProcesses = 0
   @Option(
+    name: .customLong("pod-cpus"),
     help: ArgumentHelp(
       "Cores for the pods, as taskset takes them; start the bench itself under taskset for the rest.",
       valueName: "LIST"))

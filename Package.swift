@@ -154,7 +154,7 @@ let tests: [Target] = [
     swiftSettings: settings),
   .target(
     name: "TestCalls",
-    dependencies: ["SessionEdge", grpcCore, grpcTransport],
+    dependencies: ["SessionEdge", "TestServers", grpcCore, grpcTransport],
     path: "Tests/TestCalls",
     swiftSettings: settings),
   .testTarget(name: "HashRingTests", dependencies: ["HashRing"], swiftSettings: settings),

@@ -63,8 +63,6 @@ public struct ServerConnection: Sendable {
   /// Whether the connection is over for the engine: write what is left, then close it.
   public var isFinished: Bool { phase == .finished }
 
-  public var callCount: Int { streams.count }
-
   /// Whether `produce` would append something.
   public var hasOutput: Bool {
     if streams.count == 1 { return streams[0].isReady && canProduce(streams[0]) }
@@ -73,8 +71,8 @@ public struct ServerConnection: Sendable {
 
   func canProduce(_ stream: ServerStream) -> Bool { stream.outbox.isEmpty || sendWindow.available > 0 }
 
-  /// Our SETTINGS, which come before anything else. With the first answer rather than at once: a write of its own would
-  /// cost a connect a tenth of its time, and no client waits for them before it has sent its own.
+  /// Our SETTINGS, which come before anything else. With the first answer rather than at once: that saves a connect a
+  /// write of its own, and no client waits for them before it has sent its own.
   mutating func greet(into output: inout [UInt8]) {
     guard !hasGreeted else { return }
     hasGreeted = true

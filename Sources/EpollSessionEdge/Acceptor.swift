@@ -1,5 +1,4 @@
 /// Accepts connections and hands them to the loops in turn.
-internal import CEpoll
 internal import EdgeEngine
 internal import Glibc
 internal import Logging

@@ -1,6 +1,5 @@
 /// What the loops of an edge have in common.
 internal import EdgeEngine
-internal import Foundation
 internal import Logging
 internal import SessionEdge
 internal import Synchronization
@@ -63,16 +62,10 @@ extension EngineLimits {
     concurrentCalls = configuration.maximumCallsPerConnection
     receivedMessageBytes = configuration.maximumReceivedMessageBytes
     incompleteBytes = max(incompleteBytes, configuration.maximumReceivedMessageBytes * 4)
-    patience = configuration.patience.inMilliseconds
-    idle = configuration.idleTimeout.inMilliseconds
-    keepAliveInterval = configuration.keepAliveInterval.inMilliseconds
-    keepAliveTimeout = configuration.keepAliveTimeout.inMilliseconds
+    patience = configuration.patience.milliseconds
+    idle = configuration.idleTimeout.milliseconds
+    keepAliveInterval = configuration.keepAliveInterval.milliseconds
+    keepAliveTimeout = configuration.keepAliveTimeout.milliseconds
     overheadFrames = configuration.overheadFramesPerSecond
-  }
-}
-
-extension Duration {
-  fileprivate var inMilliseconds: Milliseconds {
-    components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
   }
 }

@@ -128,8 +128,7 @@ extension LoopState {
   mutating func roomAgain(_ connection: EdgeConnection) {
     write(connection)
     guard connections[connection.token] != nil else { return }
-    if connection.lingersUntil == nil, connection.engine.isFinished { return finish(connection) }
-    produce(connection)
+    if connection.engine.isFinished { finish(connection) } else { produce(connection) }
   }
 
   /// Writes what is in `output`, behind what did not go before.
@@ -168,8 +167,8 @@ extension LoopState {
   /// The engine is done: when its last words are written, the client is told that nothing more comes, and has a moment to
   /// read them.
   private mutating func finish(_ connection: EdgeConnection) {
-    guard connection.lingersUntil == nil else { return }
     if connection.unsent.isEmpty { shutdown(connection.socket, Int32(SHUT_WR)) }
+    guard connection.lingersUntil == nil else { return }
     connection.lingersUntil = now + Self.linger
     connection.armed = .max
     arm(connection, now + Self.linger)

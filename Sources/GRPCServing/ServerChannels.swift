@@ -10,14 +10,13 @@
 ///
 /// So `end` closes the listening socket, then the connections, and the serving task ends by itself.
 public import GRPCNIOTransportHTTP2Posix
-public import NIOCore
+internal import NIOCore
 internal import Synchronization
 
 public final class ServerChannels: Sendable {
   private struct State {
     var listener: (any Channel)?
-    /// By the peer's address, which is what the library tells of a call's connection.
-    var connections: [String: any Channel] = [:]
+    var connections: [ObjectIdentifier: any Channel] = [:]
     var isEnded = false
   }
 
@@ -29,11 +28,7 @@ public final class ServerChannels: Sendable {
   public init() {}
 
   /// Makes a server with this configuration keep its sockets here.
-  /// - Parameter accepted: what else to do with a new connection.
-  public func watch(
-    _ configuration: inout HTTP2ServerTransport.Posix.Config,
-    accepted: @escaping @Sendable (any Channel) -> EventLoopFuture<Void> = { $0.eventLoop.makeSucceededVoidFuture() }
-  ) {
+  public func watch(_ configuration: inout HTTP2ServerTransport.Posix.Config) {
     configuration.channelDebuggingCallbacks.onBindTCPListener = { channel in
       let isEnded = self.state.withLock { state in
         state.listener = channel
@@ -44,27 +39,18 @@ public final class ServerChannels: Sendable {
     }
     configuration.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
       self.add(channel)
-      return accepted(channel)
+      return channel.eventLoop.makeSucceededVoidFuture()
     }
   }
 
   private func add(_ channel: any Channel) {
-    let peer = channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? ""
+    let key = ObjectIdentifier(channel)
     let isEnded = state.withLock { state in
-      state.connections[peer] = channel
+      state.connections[key] = channel
       return state.isEnded
     }
-    channel.closeFuture.whenComplete { [self] _ in
-      state.withLock { state in if state.connections[peer] === channel { state.connections[peer] = nil } }
-    }
+    channel.closeFuture.whenComplete { [self] _ in state.withLock { $0.connections[key] = nil } }
     if isEnded { channel.close(mode: .all, promise: nil) }
-  }
-
-  /// Returns when the event loop of the peer's connection has done all that it was given before. The library's writer
-  /// learns that a stream takes no more only then, and until then takes any amount.
-  public func caughtUp(_ peer: String) async {
-    guard let channel = state.withLock({ $0.connections[peer] }) else { return }
-    try? await channel.eventLoop.submit {}.get()
   }
 
   /// Accepts no more connections, cuts those that are open, and returns when the server has ended.

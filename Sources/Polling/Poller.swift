@@ -47,7 +47,7 @@ package struct Poller: ~Copyable {
     close(descriptor)
   }
 
-  /// For other threads: `PollerWake(handle)`. Valid as long as the poller.
+  /// For other threads. Valid as long as the poller.
   package var wake: PollerWake { PollerWake(descriptor: wakeDescriptor) }
 
   package func add(_ socket: Int32, token: UInt64, writable: Bool) throws(SystemCallError) {

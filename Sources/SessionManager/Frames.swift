@@ -60,9 +60,6 @@ func reconnectFrame(deadline: Duration, successors: [Member], reason: Pushring_V
 }
 
 extension Duration {
-  /// Whole milliseconds, towards zero.
-  var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
-
   var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
 

@@ -22,7 +22,7 @@ func withPushClient<Value: Sendable>(_ address: HostAndPort, _ body: (PushClient
 }
 
 /// An address needs no resolver, whose threads are few.
-private func target(_ address: HostAndPort) -> any ResolvableTarget {
+func target(_ address: HostAndPort) -> any ResolvableTarget {
   if address.host.contains(":") { return .ipv6(address: address.host, port: address.port) }
   if address.host.allSatisfy({ $0.isNumber || $0 == "." }) { return .ipv4(address: address.host, port: address.port) }
   return .dns(host: address.host, port: address.port)

@@ -1,5 +1,6 @@
 import SessionEdge
 import Synchronization
+import TestCalls
 import TestServers
 
 /// Sends every message back, and writes down what it was told.
@@ -32,6 +33,13 @@ final class EchoApplication: EdgeApplication {
   }
 
   func call() async throws -> any EdgeCall { try await waitUntil("a call is open") { self.now.calls.last } }
+
+  /// A call that the application leaves alone, from both sides.
+  func parked(_ client: TestClient) async throws -> (TestCall, any EdgeCall) {
+    let call = client.call("test.Echo/Park")
+    call.send(bytes("hello"))
+    return (call, try await self.call())
+  }
 
   private final class Handler: EdgeCallHandler {
     let application: EchoApplication

@@ -36,9 +36,7 @@ import Testing
   @Test func anErrorStatusArrivesAfterWhatWasQueued() async throws {
     try await withEdge { address, application, _ in
       let client = try TestClient(address)
-      let call = client.call("test.Echo/Park")
-      call.send(bytes("hello"))
-      let served = try await application.call()
+      let (call, served) = try await application.parked(client)
       for number in 0..<20 { served.send(bytes("\(number)")) }
       served.end(EdgeStatus(.aborted, "enough", trailers: ["pushring-reason": "test"]))
       served.end(EdgeStatus(.ok, "too late"))
@@ -85,9 +83,7 @@ import Testing
   @Test func aMessageOfMegabytesArrives() async throws {
     try await withEdge { address, application, _ in
       let client = try TestClient(address)
-      let call = client.call("test.Echo/Park")
-      call.send(bytes("hello"))
-      let served = try await application.call()
+      let (call, served) = try await application.parked(client)
       let message = [UInt8](repeating: 7, count: 3 * 1024 * 1024)
       served.send(message)
       #expect(try await call.next() == message)
@@ -99,9 +95,7 @@ import Testing
   @Test func aCancelledCallIsClosedAsCancelled() async throws {
     try await withEdge { address, application, _ in
       let client = try TestClient(address)
-      let call = client.call("test.Echo/Park")
-      call.send(bytes("hello"))
-      _ = try await application.call()
+      let (call, _) = try await application.parked(client)
       call.cancel()
       #expect(try await application.closeReason() == .cancelledByClient)
       await client.close()

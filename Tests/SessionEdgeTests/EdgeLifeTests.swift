@@ -10,9 +10,7 @@ import Testing
   @Test func stoppingEndsAParkedCallAtTheDeadline() async throws {
     try await withEdge { address, application, edge in
       let client = try TestClient(address)
-      let call = client.call("test.Echo/Park")
-      call.send(bytes("hello"))
-      _ = try await application.call()
+      let (call, _) = try await application.parked(client)
       let start = ContinuousClock.now
       try await bounded(.seconds(5), "the stop") { await edge.stop(deadline: .milliseconds(300)) }
       #expect(start.duration(to: .now) >= .milliseconds(300))
@@ -25,9 +23,7 @@ import Testing
   @Test func stoppingEndsACallWhoseClientDoesNotRead() async throws {
     try await withEdge { address, application, edge in
       let client = try TestClient(address)
-      let call = client.call("test.Echo/Park")
-      call.send(bytes("hello"))
-      let served = try await application.call()
+      let (_, served) = try await application.parked(client)
       for _ in 0..<100 { served.send([UInt8](repeating: 1, count: 64 * 1024)) }
       served.end(EdgeStatus(.ok))
       try await bounded(.seconds(5), "the stop") { await edge.stop(deadline: .milliseconds(200)) }
@@ -39,9 +35,7 @@ import Testing
   @Test func callsThatEndInTimeLetTheStopBeEarly() async throws {
     try await withEdge { address, application, edge in
       let client = try TestClient(address)
-      let call = client.call("test.Echo/Park")
-      call.send(bytes("hello"))
-      let served = try await application.call()
+      let (call, served) = try await application.parked(client)
       let stopping = Task { await edge.stop(deadline: .seconds(30)) }
       served.end(EdgeStatus(.unavailable, "leaving"))
       #expect(try await call.status().message == "leaving")
@@ -83,9 +77,7 @@ import Testing
       $0.keepAliveTimeout = .milliseconds(800)
     }) { address, application, _ in
       let client = try TestClient(address)
-      let parked = client.call("test.Echo/Park")
-      parked.send(bytes("hello"))
-      _ = try await application.call()
+      let (parked, _) = try await application.parked(client)
       // As long as a silent peer of the same server needs to be found dead, twice.
       for dead in 1...2 {
         let silent = try SilentPeer(address)

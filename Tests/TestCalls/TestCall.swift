@@ -4,6 +4,7 @@ public import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import SessionEdge
 internal import Synchronization
+internal import TestServers
 
 /// One connection.
 public final class TestClient: Sendable {
@@ -115,7 +116,7 @@ public final class TestCall: Sendable {
   /// The next message; nil when the call ended. One caller at a time.
   public func next(within limit: Duration = .seconds(10)) async throws -> [UInt8]? {
     demand.continuation.yield()
-    return try await within(limit, "the next message") {
+    return try await bounded(limit, "the next message") {
       var iterator = self.incoming.stream.makeAsyncIterator()
       return await iterator.next()
     }
@@ -125,22 +126,7 @@ public final class TestCall: Sendable {
   public func status(within limit: Duration = .seconds(10)) async throws -> TestStatus {
     let end = ContinuousClock.now.advanced(by: limit)
     while try await next(within: ContinuousClock.now.duration(to: end)) != nil {}
-    return try await within(.seconds(1), "the status") { try await self.ended.value() }
-  }
-}
-
-private func within<Value: Sendable>(
-  _ limit: Duration, _ what: String, _ operation: @escaping @Sendable () async throws -> Value
-) async throws -> Value {
-  try await withThrowingTaskGroup(of: Value.self) { group in
-    group.addTask(operation: operation)
-    group.addTask {
-      try await Task.sleep(for: limit)
-      throw TestCallError("\(what) did not come within \(limit)")
-    }
-    defer { group.cancelAll() }
-    guard let first = try await group.next() else { throw TestCallError("no result") }
-    return first
+    return try await bounded(.seconds(1), "the status") { try await self.ended.value() }
   }
 }
 

@@ -104,8 +104,7 @@ final class BenchCluster: Sendable {
     }
     return view.members.compactMap { member in
       guard let address = HostAndPort(member.description.peerEndpoint) else { return nil }
-      return PushDriver.PodPart(
-        host: address.host, port: address.port, users: users.removeValue(forKey: member.podID) ?? [])
+      return PushDriver.PodPart(address: address, users: users.removeValue(forKey: member.podID) ?? [])
     }
   }
 

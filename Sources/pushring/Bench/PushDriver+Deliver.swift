@@ -2,7 +2,7 @@ internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import LoadClient
-internal import Polling
+internal import Settings
 internal import Synchronization
 internal import Wire
 
@@ -11,8 +11,7 @@ internal import Wire
 extension PushDriver {
   /// A pod and the users that live there.
   struct PodPart: Sendable {
-    let host: String
-    let port: Int
+    let address: HostAndPort
     let users: [Int]
   }
 
@@ -25,8 +24,7 @@ extension PushDriver {
   }
 
   private func deliver(to pod: PodPart, seed: UInt64) async throws {
-    let transport = try HTTP2ClientTransport.Posix(
-      target: .ipv4(address: pod.host, port: pod.port), transportSecurity: .plaintext)
+    let transport = try HTTP2ClientTransport.Posix(target: target(pod.address), transportSecurity: .plaintext)
     try await withGRPCClient(transport: transport) { client in
       let dues = Mutex<[UInt64: UInt64]>([:])
       let permits = Permits(max(1, plan.options.concurrency / plan.options.fanOut))

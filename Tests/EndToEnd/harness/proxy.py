@@ -53,6 +53,8 @@ class Proxy:
         self.is_stopped = True
         self.wake_write.send(b"x")
         self.thread.join(timeout=10)
+        # Not by the thread: it may see the flag, and be through, before it is woken.
+        self.wake_write.close()
 
     def _do(self, command) -> None:
         done = threading.Event()
@@ -77,7 +79,7 @@ class Proxy:
             for command, done in commands:
                 command()
                 done.set()
-        for one in [*self.peers, *self.waiting, self.listener, self.wake_read, self.wake_write]:
+        for one in [*self.peers, *self.waiting, self.listener, self.wake_read]:
             one.close()
 
     def _accept(self) -> None:

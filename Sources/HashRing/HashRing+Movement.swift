@@ -50,19 +50,17 @@ extension HashRing {
   public func movedArcs(to next: HashRing) -> [MovedArc] {
     var moved: [MovedArc] = []
     for arc in Self.commonArcs(self, next) {
-      let from = holder(of: arc.last)
-      let to = next.holder(of: arc.last)
+      let from = ownerIndex(of: arc.last)
+      let to = next.ownerIndex(of: arc.last)
       guard from.map({ members[$0].id }) != to.map({ next.members[$0].id }) else { continue }
       moved.append(MovedArc(last: arc.last, keys: arc.keys, from: from, to: to))
     }
     return moved
   }
 
-  private func holder(of keyHash: UInt64) -> Int? { members.isEmpty ? nil : Int(holders[tokenIndex(of: keyHash)]) }
-
   /// The arcs between neighbouring positions of either ring, each by its last hash value and its length.
   private static func commonArcs(_ first: HashRing, _ second: HashRing) -> [(last: UInt64, keys: KeyCount)] {
-    let cuts = Set(first.positions).union(second.positions).sorted()
+    let cuts = Set(first.table.positions).union(second.table.positions).sorted()
     guard let top = cuts.last else { return [] }
     var arcs: [(last: UInt64, keys: KeyCount)] = []
     arcs.reserveCapacity(cuts.count)

@@ -9,46 +9,55 @@
 /// successors are owners after removals here too.
 ///
 /// A ring is a value: it is built once from its members and never changes, and equal members give equal rings on every
-/// machine. Whoever holds one looks up without a lock; a new ring is published by swapping a reference
-/// (`PublishedReference`).
+/// machine. Whoever holds one looks up without a lock; a new ring is made from the one before (`init(members:reusing:)`) and
+/// published by swapping a reference (`PublishedReference`).
 ///
-/// *Rejected:* hash modulo the number of members (moves nearly every key when a member comes); jump hash (members
-/// can only be added and removed at the end); rendezvous hashing (look-ups cost as many hashes as there are
-/// members).
+/// How a look-up is one cache line, and what was tried and rejected: `BucketTable`, Docs/ring.md.
 public struct HashRing: Sendable {
   /// 256 tokens keep the largest share near 1.15 times the mean at 100 members of one weight.
   public static let defaultTokensPerWeight = 256
-  /// A bound on memory: 12 bytes per token.
+  /// A bound on memory: 16 bytes per token.
   static let maximumTokens = 1 << 24
+  /// A member's index has 16 bits, one of whose values is a mark.
+  static let maximumMembers = Int(UInt16.max)
 
   /// In the order of their ids' bytes.
   public let members: [RingMember]
   public let tokensPerWeight: Int
-  /// In ascending order, ties in the order of their members.
-  let positions: [UInt64]
-  /// The member of each position, as an index into `members`.
-  let holders: [UInt32]
+  let table: BucketTable
 
   /// - Throws: `HashRingError` when an id is empty, too long or given twice, a weight or the number of tokens is out
-  ///   of bounds, or there are more than 16,777,216 tokens in all.
+  ///   of bounds, or there are more than 65,535 members or 16,777,216 tokens in all.
   public init(members: some Sequence<RingMember>, tokensPerWeight: Int = defaultTokensPerWeight)
     throws(HashRingError)
   {
     let ordered = members.sorted(by: RingMember.inOrder)
     try Self.check(ordered, tokensPerWeight: tokensPerWeight)
-    self.members = ordered
-    self.tokensPerWeight = tokensPerWeight
-    let tokens = Self.tokens(of: ordered, tokensPerWeight: tokensPerWeight)
-    positions = tokens.map(\.position)
-    holders = tokens.map(\.member)
+    self.init(checked: ordered, tokensPerWeight: tokensPerWeight)
   }
 
-  private static func check(_ members: [RingMember], tokensPerWeight: Int) throws(HashRingError) {
+  init(checked members: [RingMember], tokensPerWeight: Int) {
+    let tokens = Self.tokens(of: members, tokensPerWeight: tokensPerWeight)
+    self.init(
+      checked: members, tokensPerWeight: tokensPerWeight,
+      table: BucketTable(positions: tokens.map(\.position), holders: tokens.map { UInt16($0.member) }))
+  }
+
+  init(checked members: [RingMember], tokensPerWeight: Int, table: BucketTable) {
+    self.members = members
+    self.tokensPerWeight = tokensPerWeight
+    self.table = table
+  }
+
+  static func check(_ members: [RingMember], tokensPerWeight: Int) throws(HashRingError) {
     guard (1...65_536).contains(tokensPerWeight) else {
       throw HashRingError(message: "\(tokensPerWeight) tokens per unit of weight; give 1 to 65,536")
     }
+    guard members.count <= maximumMembers else {
+      throw HashRingError(message: "\(members.count) members; at most \(maximumMembers) are allowed")
+    }
     for member in members { try member.check() }
-    for (member, next) in zip(members, members.dropFirst()) where member.id.utf8.elementsEqual(next.id.utf8) {
+    for (member, next) in zip(members, members.dropFirst()) where !RingMember.inOrder(member, next) {
       throw HashRingError(message: "the member \"\(member.id)\" is given twice; ids are unique on a ring")
     }
     let count = members.reduce(0) { $0 + $1.weight * tokensPerWeight }
@@ -63,8 +72,8 @@ public struct HashRing: Sendable {
     var tokens: [Token] = []
     tokens.reserveCapacity(members.reduce(0) { $0 + $1.weight * tokensPerWeight })
     for (index, member) in members.enumerated() {
-      for number in 0..<(member.weight * tokensPerWeight) {
-        tokens.append(Token(position: member.tokenPosition(number), member: UInt32(index)))
+      for position in member.tokenPositions(0..<member.weight * tokensPerWeight) {
+        tokens.append(Token(position: position, member: UInt32(index)))
       }
     }
     tokens.sort(by: Token.inOrder)

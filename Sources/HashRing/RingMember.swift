@@ -31,6 +31,17 @@ extension RingMember {
   /// The order of members with colliding tokens: by the bytes of their ids, because the order of Swift strings follows
   /// Unicode's tables and may differ from one version to the next.
   static func inOrder(_ left: RingMember, _ right: RingMember) -> Bool {
-    left.id.utf8.lexicographicallyPrecedes(right.id.utf8)
+    // As a thousand are sorted whenever a view changes: without the strings' iterators, where it can be.
+    let precedes = left.id.utf8.withContiguousStorageIfAvailable { left in
+      right.id.utf8.withContiguousStorageIfAvailable { Self.precedes(left, $0) }
+    }
+    return (precedes ?? nil) ?? left.id.utf8.lexicographicallyPrecedes(right.id.utf8)
+  }
+
+  private static func precedes(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
+    for index in 0..<min(left.count, right.count) where left[index] != right[index] {
+      return left[index] < right[index]
+    }
+    return left.count < right.count
   }
 }

@@ -12,14 +12,20 @@ struct Token: Hashable, Sendable {
 }
 
 extension RingMember {
-  /// The position of the member's `index`-th token: XXH3 of the id's UTF-8 bytes followed by the index as eight
-  /// bytes, the lowest first. It depends on nothing else, which is why a member's tokens stay where they are
-  /// whoever comes or goes, and why a change of weight only adds or removes the last ones.
+  /// The positions of the member's tokens of those numbers, from 0. A token's is XXH3 of the id's UTF-8 bytes followed by
+  /// its number as eight bytes, the lowest first. It depends on nothing else, which is why a member's tokens stay where
+  /// they are whoever comes or goes, and why a change of weight only adds or removes the last ones.
   ///
-  /// The index has a fixed length at the end, so no two pairs of id and index give the same bytes.
-  func tokenPosition(_ index: Int) -> UInt64 {
+  /// The number has a fixed length at the end, so no two pairs of id and number give the same bytes.
+  func tokenPositions(_ numbers: Range<Int>) -> [UInt64] {
     var bytes = Array(id.utf8)
-    withUnsafeBytes(of: UInt64(index).littleEndian) { bytes.append(contentsOf: $0) }
-    return keyHash(bytes)
+    let end = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: 8))
+    return bytes.withUnsafeMutableBytes { bytes in
+      numbers.map { number in
+        bytes.storeBytes(of: UInt64(number).littleEndian, toByteOffset: end, as: UInt64.self)
+        return XXH3.hash(UnsafeRawBufferPointer(bytes))
+      }
+    }
   }
 }

@@ -26,13 +26,16 @@ public struct View: Hashable, Sendable {
   public let ring: HashRing
   /// The largest incarnation that the registry had given when the view was made, of a member or not.
   public let newest: Incarnation
-  private let activeByPodID: [String: Member]
+  /// In the order of the ring's members.
+  private let owners: [Member]
 
   /// - Throws: `HashRingError` when a member's weight or the number of tokens is out of bounds.
-  /// - Parameter newest: nil: that of the members.
+  /// - Parameters:
+  ///   - newest: nil: that of the members.
+  ///   - previous: a view that is like this one, whose ring then costs little.
   public init(
     stamp: ViewStamp, members: [Member], tokensPerWeight: Int = HashRing.defaultTokensPerWeight,
-    newest: Incarnation? = nil
+    newest: Incarnation? = nil, reusing previous: View? = nil
   ) throws(HashRingError) {
     self.stamp = stamp
     self.members = members.sorted { $0.incarnation < $1.incarnation }
@@ -41,28 +44,28 @@ public struct View: Hashable, Sendable {
     for member in self.members where member.state == .active {
       active[member.podID] = member
     }
-    activeByPodID = active
     self.newest = max(newest ?? Incarnation(rawValue: 0), self.members.last?.incarnation ?? Incarnation(rawValue: 0))
     ring = try HashRing(
       members: active.values.map { RingMember(id: $0.podID, weight: $0.description.weight) },
-      tokensPerWeight: tokensPerWeight)
+      tokensPerWeight: tokensPerWeight, reusing: previous?.ring)
+    owners = ring.members.compactMap { active[$0.id] }
   }
 
   /// The first active member at or after the user's hash; nil when no member is active.
   public func owner(ofUserHash hash: UInt64) -> Member? {
-    ring.owner(of: hash).flatMap { activeByPodID[$0.id] }
+    ring.ownerIndex(of: hash).map { owners[$0] }
   }
 
   /// Up to `count` distinct active members, the owner first.
   public func successors(ofUserHash hash: UInt64, count: Int) -> [Member] {
-    ring.successors(of: hash, count: count).compactMap { activeByPodID[$0.id] }
+    ring.successorIndices(of: hash, count: count).map { owners[$0] }
   }
 
   /// The members without those of one pod, as a view of its own that nobody published: for asking "what if".
   public func without(podID: String) throws(HashRingError) -> View {
     try View(
       stamp: .none, members: members.filter { $0.podID != podID }, tokensPerWeight: ring.tokensPerWeight,
-      newest: newest)
+      newest: newest, reusing: self)
   }
 
   /// By halving: looked up for each user when a view changes.

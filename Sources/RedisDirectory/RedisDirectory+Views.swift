@@ -87,12 +87,14 @@ extension RedisDirectory {
   }
 
   private func view(_ text: String, field: String) throws(DirectoryError) -> View {
-    if let known = state.withLock({ $0.views.view(for: text) }) { return known }
+    let (known, newest) = state.withLock { ($0.views.view(for: text), $0.views.newest) }
+    if let known { return known }
     do {
       let view =
         text.isEmpty
-        ? try View.checked(stamp: .none, members: [], tokensPerWeight: 1, newest: .init(rawValue: 0))
-        : try View(encoded: text)
+        ? try View.checked(
+          stamp: .none, members: [], tokensPerWeight: 1, newest: .init(rawValue: 0), reusing: nil)
+        : try View(encoded: text, reusing: newest)
       state.withLock { $0.views.insert(view, for: text) }
       return view
     } catch {

@@ -71,6 +71,7 @@ struct ViewChange: Hashable {
       throw ViewCodingError(message: "it leads to \(members.count) members where \(count) were announced")
     }
     return try View.checked(
-      stamp: to, members: Array(members.values), tokensPerWeight: tokensPerWeight, newest: newest)
+      stamp: to, members: Array(members.values), tokensPerWeight: tokensPerWeight, newest: newest,
+      reusing: view)
   }
 }

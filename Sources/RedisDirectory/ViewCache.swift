@@ -7,6 +7,9 @@ struct ViewCache {
 
   static let capacity = 4
 
+  /// The one decoded last.
+  var newest: View? { entries.last?.view }
+
   func view(for text: String) -> View? { entries.first { $0.text == text }?.view }
 
   mutating func insert(_ view: View, for text: String) {

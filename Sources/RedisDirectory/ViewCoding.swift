@@ -24,7 +24,8 @@ extension View {
   /// The lines after the head.
   var encodedMembers: String { members.reduce(into: "") { $0 += $1.encodedLine + "\n" } }
 
-  init(encoded: String) throws(ViewCodingError) {
+  /// - Parameter previous: a view that is likely to be like this one.
+  init(encoded: String, reusing previous: View? = nil) throws(ViewCodingError) {
     var lines = TextLines(encoded)
     var head = try lines.next(fields: 7)
     try head.expect("1", "view")
@@ -37,14 +38,16 @@ extension View {
     guard members.count == count else {
       throw ViewCodingError(message: "\(members.count) members where \(count) were announced")
     }
-    self = try View.checked(stamp: stamp, members: members, tokensPerWeight: tokens, newest: newest)
+    self = try View.checked(
+      stamp: stamp, members: members, tokensPerWeight: tokens, newest: newest, reusing: previous)
   }
 
-  static func checked(stamp: ViewStamp, members: [Member], tokensPerWeight: Int, newest: Incarnation)
-    throws(ViewCodingError) -> View
-  {
+  static func checked(
+    stamp: ViewStamp, members: [Member], tokensPerWeight: Int, newest: Incarnation, reusing previous: View?
+  ) throws(ViewCodingError) -> View {
     do {
-      return try View(stamp: stamp, members: members, tokensPerWeight: tokensPerWeight, newest: newest)
+      return try View(
+        stamp: stamp, members: members, tokensPerWeight: tokensPerWeight, newest: newest, reusing: previous)
     } catch {
       throw ViewCodingError(message: "no ring can be made of it: \(error.message)")
     }

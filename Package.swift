@@ -176,7 +176,7 @@ let tests: [Target] = [
     dependencies: ["RedisClient", "TestServers", logging, nio("NIOCore"), nio("NIOPosix")], swiftSettings: settings),
   .testTarget(
     name: "RedisDirectoryTests",
-    dependencies: ["RedisDirectory", "RedisClient", "Placement", "Sessions", "TestServers", logging],
+    dependencies: ["RedisDirectory", "RedisClient", "Placement", "Sessions", "HashRing", "TestServers", logging],
     swiftSettings: settings),
   .testTarget(
     name: "SessionEdgeTests",

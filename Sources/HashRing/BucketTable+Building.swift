@@ -107,8 +107,10 @@ struct LineWriter {
       let holders = (0...tokens).map { renumbering.renumbered(UInt16(table.member(bucket: bucket, rank: $0))) }
       return spill(line, holders.dropLast(), holders[tokens])
     }
-    let members = source.load(fromByteOffset: 32, as: SIMD16<UInt16>.self)
-    line.storeBytes(of: renumbering.renumbered(members), toByteOffset: 32, as: SIMD16<UInt16>.self)
+    for half in stride(from: 32, to: 64, by: 16) {
+      let members = source.load(fromByteOffset: half, as: SIMD8<UInt16>.self)
+      line.storeBytes(of: renumbering.renumbered(members), toByteOffset: half, as: SIMD8<UInt16>.self)
+    }
   }
 
   /// Another token follows the bucket than before. `tokens`: how many the bucket has.
@@ -148,10 +150,12 @@ struct Renumbering {
     steps.reduce(member) { $0 >= $1.from ? $0 &+ $1.by : $0 }
   }
 
-  @inline(__always) func renumbered(_ members: SIMD16<UInt16>) -> SIMD16<UInt16> {
+  /// Eight: vectors of 16 compile to loops.
+  @inline(__always) func renumbered(_ members: SIMD8<UInt16>) -> SIMD8<UInt16> {
     var members = members
     for step in steps {
-      members &+= SIMD16<UInt16>.zero.replacing(with: step.by, where: members .>= SIMD16(repeating: step.from))
+      let isAbove = members .>= SIMD8<UInt16>(repeating: step.from)
+      members = members &+ SIMD8<UInt16>.zero.replacing(with: SIMD8<UInt16>(repeating: step.by), where: isAbove)
     }
     return members
   }

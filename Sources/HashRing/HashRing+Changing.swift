@@ -8,18 +8,23 @@ extension HashRing {
   ///
   /// - Throws: as `init(members:tokensPerWeight:)`.
   public init(
-    members: some Sequence<RingMember>, tokensPerWeight: Int = defaultTokensPerWeight, reusing previous: HashRing?
+    members: some Sequence<RingMember>, tokensPerWeight: Int = defaultTokensPerWeight, shareCap: ShareCap? = nil,
+    reusing previous: HashRing?
   ) throws(HashRingError) {
     let ordered = members.sorted(by: RingMember.inOrder)
     try Self.check(ordered, tokensPerWeight: tokensPerWeight)
     guard let previous, previous.tokensPerWeight == tokensPerWeight, !previous.members.isEmpty,
       let change = MembershipChange(from: previous.members, to: ordered, most: Self.mostChanges)
     else {
-      self.init(checked: ordered, tokensPerWeight: tokensPerWeight)
+      self.init(checked: ordered, tokensPerWeight: tokensPerWeight, shareCap: shareCap)
+      return
+    }
+    if change.isEmpty, previous.shareCap == shareCap {
+      self = previous
       return
     }
     self.init(
-      checked: ordered, tokensPerWeight: tokensPerWeight,
+      checked: ordered, tokensPerWeight: tokensPerWeight, shareCap: shareCap,
       table: change.isEmpty ? previous.table : change.applied(to: previous.table, tokensPerWeight: tokensPerWeight))
   }
 }

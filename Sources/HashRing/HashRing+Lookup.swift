@@ -6,11 +6,13 @@ extension HashRing {
 
   /// The same as an index into `members`, for who keeps something else of each member in that order.
   public func ownerIndex(of keyHash: UInt64) -> Int? {
-    members.isEmpty ? nil : table.owner(of: keyHash)
+    members.isEmpty ? nil : ownership.owner(of: keyHash)
   }
 
-  /// Up to `count` distinct members in the order in which they come after the key: the owner first, then whoever would
-  /// own the key if those before it were removed.
+  /// Up to `count` distinct members: the owner first, then in the order in which they come after the key.
+  ///
+  /// Without a share cap these are the owners if those before them were removed. With one, each removal frees and takes
+  /// room, and a member that is full by then is passed over: most keys go to the next successor, the others to a later one.
   public func successors(of keyHash: UInt64, count: Int) -> [RingMember] {
     successorIndices(of: keyHash, count: count).map { members[$0] }
   }
@@ -20,7 +22,9 @@ extension HashRing {
     let wanted = min(count, members.count)
     guard wanted > 0 else { return [] }
     var seen = [Bool](repeating: false, count: members.count)
-    var found: [Int] = []
+    let owner = ownership.owner(of: keyHash)
+    var found = [owner]
+    seen[owner] = true
     var tokens = table.tokens(from: keyHash)
     // Ends: every member has a token, and a full circle meets them all.
     while found.count < wanted, let token = tokens.next() {

@@ -60,7 +60,7 @@ extension HashRing {
 
   /// The arcs between neighbouring positions of either ring, each by its last hash value and its length.
   private static func commonArcs(_ first: HashRing, _ second: HashRing) -> [(last: UInt64, keys: KeyCount)] {
-    let cuts = Set(first.table.positions).union(second.table.positions).sorted()
+    let cuts = Set(first.ownership.positions).union(second.ownership.positions).sorted()
     guard let top = cuts.last else { return [] }
     var arcs: [(last: UInt64, keys: KeyCount)] = []
     arcs.reserveCapacity(cuts.count)

@@ -9,7 +9,7 @@ extension HashRing {
   /// empty.
   public func keyCounts() -> [KeyCount] {
     var counts = [KeyCount](repeating: 0, count: members.count)
-    for (index, holder) in table.holders().enumerated() {
+    for (index, holder) in ownership.holders().enumerated() {
       counts[Int(holder)] += arc(of: index)
     }
     return counts
@@ -25,7 +25,7 @@ extension HashRing {
 
   /// How many hash values a token owns: those after its predecessor up to itself, 0 behind a colliding token.
   private func arc(of index: Int) -> KeyCount {
-    let positions = table.positions
+    let positions = ownership.positions
     guard index > 0 else {
       // Around the top of the circle. If all tokens are at one position, the first of them owns the whole circle.
       return Self.allKeys - KeyCount(positions[positions.count - 1]) + KeyCount(positions[0])

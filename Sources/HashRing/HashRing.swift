@@ -24,29 +24,32 @@ public struct HashRing: Sendable {
   /// In the order of their ids' bytes.
   public let members: [RingMember]
   public let tokensPerWeight: Int
+  /// Nil: everybody owns the arcs of its tokens, however many that are.
+  public let shareCap: ShareCap?
+  /// The tokens.
   let table: BucketTable
+  /// Who owns which keys: the same table, unless shares are capped.
+  let ownership: BucketTable
 
   /// - Throws: `HashRingError` when an id is empty, too long or given twice, a weight or the number of tokens is out
   ///   of bounds, or there are more than 65,535 members or 16,777,216 tokens in all.
-  public init(members: some Sequence<RingMember>, tokensPerWeight: Int = defaultTokensPerWeight)
-    throws(HashRingError)
-  {
-    let ordered = members.sorted(by: RingMember.inOrder)
-    try Self.check(ordered, tokensPerWeight: tokensPerWeight)
-    self.init(checked: ordered, tokensPerWeight: tokensPerWeight)
+  public init(
+    members: some Sequence<RingMember>, tokensPerWeight: Int = defaultTokensPerWeight, shareCap: ShareCap? = nil
+  ) throws(HashRingError) {
+    try self.init(members: members, tokensPerWeight: tokensPerWeight, shareCap: shareCap, reusing: nil)
   }
 
-  init(checked members: [RingMember], tokensPerWeight: Int) {
-    let tokens = Self.tokens(of: members, tokensPerWeight: tokensPerWeight)
-    self.init(
-      checked: members, tokensPerWeight: tokensPerWeight,
-      table: BucketTable(positions: tokens.map(\.position), holders: tokens.map { UInt16($0.member) }))
-  }
-
-  init(checked members: [RingMember], tokensPerWeight: Int, table: BucketTable) {
+  init(checked members: [RingMember], tokensPerWeight: Int, shareCap: ShareCap?, table: BucketTable? = nil) {
     self.members = members
     self.tokensPerWeight = tokensPerWeight
-    self.table = table
+    self.shareCap = shareCap
+    self.table = table ?? Self.table(of: members, tokensPerWeight: tokensPerWeight)
+    ownership =
+      if let shareCap, members.count > 1 {
+        CappedShares.ownership(self.table, weights: members.map(\.weight), cap: shareCap)
+      } else {
+        self.table
+      }
   }
 
   static func check(_ members: [RingMember], tokensPerWeight: Int) throws(HashRingError) {
@@ -68,7 +71,7 @@ public struct HashRing: Sendable {
     }
   }
 
-  private static func tokens(of members: [RingMember], tokensPerWeight: Int) -> [Token] {
+  private static func table(of members: [RingMember], tokensPerWeight: Int) -> BucketTable {
     var tokens: [Token] = []
     tokens.reserveCapacity(members.reduce(0) { $0 + $1.weight * tokensPerWeight })
     for (index, member) in members.enumerated() {
@@ -77,18 +80,19 @@ public struct HashRing: Sendable {
       }
     }
     tokens.sort(by: Token.inOrder)
-    return tokens
+    return BucketTable(positions: tokens.map(\.position), holders: tokens.map { UInt16($0.member) })
   }
 }
 
 extension HashRing: Hashable {
   /// The tokens follow from members and tokens per weight, so they need no comparison.
   public static func == (left: Self, right: Self) -> Bool {
-    left.tokensPerWeight == right.tokensPerWeight && left.members == right.members
+    left.tokensPerWeight == right.tokensPerWeight && left.shareCap == right.shareCap && left.members == right.members
   }
 
   public func hash(into hasher: inout Hasher) {
     hasher.combine(tokensPerWeight)
+    hasher.combine(shareCap)
     hasher.combine(members)
   }
 }

@@ -35,7 +35,7 @@ public struct View: Hashable, Sendable {
   ///   - previous: a view that is like this one, whose ring then costs little.
   public init(
     stamp: ViewStamp, members: [Member], tokensPerWeight: Int = HashRing.defaultTokensPerWeight,
-    newest: Incarnation? = nil, reusing previous: View? = nil
+    shareCap: ShareCap? = nil, newest: Incarnation? = nil, reusing previous: View? = nil
   ) throws(HashRingError) {
     self.stamp = stamp
     self.members = members.sorted { $0.incarnation < $1.incarnation }
@@ -47,11 +47,12 @@ public struct View: Hashable, Sendable {
     self.newest = max(newest ?? Incarnation(rawValue: 0), self.members.last?.incarnation ?? Incarnation(rawValue: 0))
     ring = try HashRing(
       members: active.values.map { RingMember(id: $0.podID, weight: $0.description.weight) },
-      tokensPerWeight: tokensPerWeight, reusing: previous?.ring)
+      tokensPerWeight: tokensPerWeight, shareCap: shareCap, reusing: previous?.ring)
     owners = ring.members.compactMap { active[$0.id] }
   }
 
-  /// The first active member at or after the user's hash; nil when no member is active.
+  /// The first active member at or after the user's hash, or with capped shares the first that has room; nil when no
+  /// member is active.
   public func owner(ofUserHash hash: UInt64) -> Member? {
     ring.ownerIndex(of: hash).map { owners[$0] }
   }
@@ -65,7 +66,7 @@ public struct View: Hashable, Sendable {
   public func without(podID: String) throws(HashRingError) -> View {
     try View(
       stamp: .none, members: members.filter { $0.podID != podID }, tokensPerWeight: ring.tokensPerWeight,
-      newest: newest, reusing: self)
+      shareCap: ring.shareCap, newest: newest, reusing: self)
   }
 
   /// By halving: looked up for each user when a view changes.

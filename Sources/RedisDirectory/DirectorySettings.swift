@@ -1,5 +1,7 @@
 internal import HashRing
 
+public import HashRing
+
 /// The same for every pod of a cluster; kept in the registry by the first that joins, refused when they differ. Other
 /// programs go by what the registry keeps.
 /// To change them stop all pods: who finds no member decides again.
@@ -16,6 +18,8 @@ public struct DirectorySettings: Hashable, Sendable {
   public var recoveryWait: Duration?
   /// Virtual nodes per unit of weight.
   public var tokensPerWeight: Int = 256
+  /// The most of its fair part that a pod owns; nil: no cap.
+  public var shareCap: ShareCap?
 
   public init() {}
 }
@@ -23,22 +27,26 @@ public struct DirectorySettings: Hashable, Sendable {
 extension DirectorySettings {
   private var effectiveRecoveryWait: Duration { recoveryWait ?? lease + renewalInterval * 2 }
 
-  /// "renewal lease grace tokens recovery", durations in microseconds: what the scripts store and compare.
+  private var ring: RingAgreement { RingAgreement(tokensPerWeight: tokensPerWeight, shareCap: shareCap) }
+
+  /// "renewal lease grace ring recovery", durations in microseconds: what the scripts store and compare.
   var encoded: String {
     let times = [renewalInterval, lease, grace].map { String($0.microseconds) }.joined(separator: " ")
-    return "\(times) \(tokensPerWeight) \(effectiveRecoveryWait.microseconds)"
+    return "\(times) \(ring) \(effectiveRecoveryWait.microseconds)"
   }
 
   /// Nil when the text is not what `encoded` gives.
   init?(encoded: String) {
-    let fields = encoded.split(separator: " ").compactMap { Int64($0) }
-    guard fields.count == 5, fields.allSatisfy({ $0 >= 0 }), let tokens = Int(exactly: fields[3]) else { return nil }
+    let fields = encoded.split(separator: " ")
+    guard fields.count == 5, let ring = RingAgreement(fields[3]) else { return nil }
+    let times = [fields[0], fields[1], fields[2], fields[4]].compactMap { Int64($0) }
+    guard times.count == 4, times.allSatisfy({ $0 >= 0 }) else { return nil }
     self.init()
-    renewalInterval = .microseconds(fields[0])
-    lease = .microseconds(fields[1])
-    grace = .microseconds(fields[2])
-    tokensPerWeight = tokens
-    if fields[4] != effectiveRecoveryWait.microseconds { recoveryWait = .microseconds(fields[4]) }
+    renewalInterval = .microseconds(times[0])
+    lease = .microseconds(times[1])
+    grace = .microseconds(times[2])
+    (tokensPerWeight, shareCap) = (ring.tokensPerWeight, ring.shareCap)
+    if times[3] != effectiveRecoveryWait.microseconds { recoveryWait = .microseconds(times[3]) }
   }
 
   /// For people: "lease 3s there and 2s here".
@@ -55,6 +63,7 @@ extension DirectorySettings {
     [
       ("lease", lease.shown), ("renewal-interval", renewalInterval.shown), ("grace", grace.shown),
       ("recovery-wait", effectiveRecoveryWait.shown), ("tokens", String(tokensPerWeight)),
+      ("share-cap", shareCap.map { "\($0.percent)%" } ?? "none"),
     ]
   }
 

@@ -93,7 +93,7 @@ extension RedisDirectory {
       let view =
         text.isEmpty
         ? try View.checked(
-          stamp: .none, members: [], tokensPerWeight: 1, newest: .init(rawValue: 0), reusing: nil)
+          stamp: .none, members: [], RingAgreement(tokensPerWeight: 1), newest: .init(rawValue: 0), reusing: nil)
         : try View(encoded: text, reusing: newest)
       state.withLock { $0.views.insert(view, for: text) }
       return view

@@ -55,6 +55,14 @@ struct TextFields {
     return count
   }
 
+  mutating func ring() throws(ViewCodingError) -> RingAgreement {
+    let field = try text()
+    guard let ring = RingAgreement(field) else {
+      throw ViewCodingError(message: "\"\(field.prefix(40))\" is no number of tokens, with or without a share cap")
+    }
+    return ring
+  }
+
   mutating func stamp() throws(ViewCodingError) -> ViewStamp {
     let version = try number()
     let field = try text()

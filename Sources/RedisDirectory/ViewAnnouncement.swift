@@ -2,7 +2,7 @@ internal import Placement
 
 // What is published on the channel of views, as text like that of ViewCoding.swift:
 //
-//     1 change FROM-VERSION FROM-DIGEST VERSION DIGEST TOKENS COUNT NEWEST SETTLED-VERSION SETTLED-DIGEST
+//     1 change FROM-VERSION FROM-DIGEST VERSION DIGEST RING COUNT NEWEST SETTLED-VERSION SETTLED-DIGEST
 //     +INCARNATION POD ENDPOINT PEER WEIGHT ZONE STATE SINCE     (joined or changed)
 //     -INCARNATION                                               (gone)
 //
@@ -34,7 +34,7 @@ enum ViewAnnouncement: Hashable {
 struct ViewChange: Hashable {
   let from: ViewStamp
   let to: ViewStamp
-  let tokensPerWeight: Int
+  let ring: RingAgreement
   /// How many members the new view has.
   let count: Int
   let newest: Incarnation
@@ -46,7 +46,7 @@ struct ViewChange: Hashable {
   fileprivate init(head: inout TextFields, lines: inout TextLines) throws(ViewCodingError) {
     from = try head.stamp()
     to = try head.stamp()
-    tokensPerWeight = try head.count()
+    ring = try head.ring()
     count = try head.count()
     newest = Incarnation(rawValue: try head.number())
     settled = try head.stamp()
@@ -70,8 +70,6 @@ struct ViewChange: Hashable {
     guard members.count == count else {
       throw ViewCodingError(message: "it leads to \(members.count) members where \(count) were announced")
     }
-    return try View.checked(
-      stamp: to, members: Array(members.values), tokensPerWeight: tokensPerWeight, newest: newest,
-      reusing: view)
+    return try View.checked(stamp: to, members: Array(members.values), ring, newest: newest, reusing: view)
   }
 }

@@ -4,10 +4,10 @@ internal import Placement
 // Views as text: what the scripts write and programs read. Fields are separated by tabs, lines end with a newline, and
 // no field holds a control character (checked at join). The first field is the format.
 //
-//     1 view VERSION DIGEST TOKENS COUNT NEWEST
+//     1 view VERSION DIGEST RING COUNT NEWEST
 //     INCARNATION POD ENDPOINT PEER WEIGHT ZONE STATE SINCE      (COUNT lines, by incarnation)
 //
-// DIGEST has 16 hexadecimal digits; NEWEST is the largest incarnation given when the view was made.
+// DIGEST has 16 hexadecimal digits; RING is what members agree on about the ring (`RingAgreement`); NEWEST is the largest incarnation given when the view was made.
 
 /// The text is not what this version writes; `message` says where.
 struct ViewCodingError: Error, Hashable {
@@ -17,7 +17,7 @@ struct ViewCodingError: Error, Hashable {
 extension View {
   var encoded: String {
     let name = "\(stamp.version)\t\(stamp.digestText)"
-    let head = "1\tview\t\(name)\t\(ring.tokensPerWeight)\t\(members.count)\t\(newest)\n"
+    let head = "1\tview\t\(name)\t\(RingAgreement(ring))\t\(members.count)\t\(newest)\n"
     return head + encodedMembers
   }
 
@@ -30,7 +30,7 @@ extension View {
     var head = try lines.next(fields: 7)
     try head.expect("1", "view")
     let stamp = try head.stamp()
-    let tokens = try head.count()
+    let agreement = try head.ring()
     let count = try head.count()
     let newest = Incarnation(rawValue: try head.number())
     var members: [Member] = []
@@ -39,15 +39,16 @@ extension View {
       throw ViewCodingError(message: "\(members.count) members where \(count) were announced")
     }
     self = try View.checked(
-      stamp: stamp, members: members, tokensPerWeight: tokens, newest: newest, reusing: previous)
+      stamp: stamp, members: members, agreement, newest: newest, reusing: previous)
   }
 
   static func checked(
-    stamp: ViewStamp, members: [Member], tokensPerWeight: Int, newest: Incarnation, reusing previous: View?
+    stamp: ViewStamp, members: [Member], _ agreement: RingAgreement, newest: Incarnation, reusing previous: View?
   ) throws(ViewCodingError) -> View {
     do {
       return try View(
-        stamp: stamp, members: members, tokensPerWeight: tokensPerWeight, newest: newest, reusing: previous)
+        stamp: stamp, members: members, tokensPerWeight: agreement.tokensPerWeight, shareCap: agreement.shareCap,
+        newest: newest, reusing: previous)
     } catch {
       throw ViewCodingError(message: "no ring can be made of it: \(error.message)")
     }

@@ -46,6 +46,9 @@ public enum Settings {
   public static let tokens = Setting(
     "tokens", of: ProgramName.redisClients, default: "256", type: .integer(1...4_096),
     help: "Positions on the ring per unit of weight. The same for the whole cluster.")
+  public static let shareCap = Setting(
+    "share-cap", of: ProgramName.redisClients, default: nil, type: .integer(101...200),
+    help: "The most of its fair part of the users that a pod owns, in percent; without it no cap. For the whole cluster.")
 
   // MARK: Servers
 
@@ -165,6 +168,7 @@ public enum Settings {
     config.description, logLevel.description, logFormat.description,
     redis.description, redisCertificateAuthority.description, redisTimeout.description, cluster.description,
     lease.description, renewalInterval.description, grace.description, recoveryWait.description, tokens.description,
+    shareCap.description,
     podID.description, sessionListen.description, peerListen.description, sessionAdminListen.description,
     advertise.description, peerAdvertise.description, weight.description, zone.description,
     drainDeadline.description, helloTimeout.description, outboundLimit.description, maximumMessage.description,

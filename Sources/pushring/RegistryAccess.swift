@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import HashRing
 internal import Logging
 internal import Observability
 internal import RedisClient
@@ -110,6 +111,7 @@ extension DirectorySettings {
       )
     }
     recoveryWait = try usage { try settings.optional(Settings.recoveryWait) }
+    shareCap = try usage { try settings.optional(Settings.shareCap).map { try ShareCap(percent: $0) } }
     guard renewalInterval * 2 <= lease else {
       throw ValidationError(
         "the renewal interval (\(renewalInterval.settingText)) must be half of the lease (\(lease.settingText)) or less: "

@@ -89,6 +89,7 @@ struct RegistryOptions: ParsableArguments {
   @Option(Settings.grace) var grace: String?
   @Option(Settings.recoveryWait) var recoveryWait: String?
   @Option(Settings.tokens) var tokens: String?
+  @Option(Settings.shareCap) var shareCap: String?
 
   var flags: [SettingFlag] {
     [
@@ -97,6 +98,7 @@ struct RegistryOptions: ParsableArguments {
       SettingFlag(Settings.redisTimeout, redisTimeout), SettingFlag(Settings.lease, lease),
       SettingFlag(Settings.renewalInterval, renewalInterval), SettingFlag(Settings.grace, grace),
       SettingFlag(Settings.recoveryWait, recoveryWait), SettingFlag(Settings.tokens, tokens),
+      SettingFlag(Settings.shareCap, shareCap),
     ]
   }
 }

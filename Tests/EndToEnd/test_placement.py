@@ -114,3 +114,25 @@ def test_audits_agree(own_cluster, clients, user):
         assert cluster.push(user, f"{number}")["registryReads"] == 1
     assert cluster.metric(cluster.sender, "pushring_audits_total") == 5
     assert cluster.metric(cluster.sender, "pushring_audit_missed_sessions_total") == 0
+
+
+def test_pods_senders_and_commands_agree_on_owners_when_shares_are_capped(own_cluster, clients, user):
+    """The cap is given to the pods alone; without it one of these three pods would own more than 34 %."""
+    cluster = own_cluster(options={"--share-cap": "101"})
+    shares = [member["share"] for member in cluster.members()]
+    assert max(shares) <= 1.01 / 3 + 1e-9 and sum(shares) == pytest.approx(1)
+    exact = cluster.start_sender("exact", audit_interval="0")
+    cluster.sender.child.stop()
+    cluster.sender = exact
+    for number in range(40):
+        each = f"{user}-{number}"
+        owner = cluster.owner(each).id
+        # Where a pod sends the client to, by its ring; and whom the Sender asks first, by its own.
+        assert clients.open(each, cluster.endpoints).pod == owner
+        result = cluster.push(each, "hello")
+        assert (result["route"], result["completeness"], result["registryReads"]) == ("ring", "complete", 0), result
+        assert [entry["pod"] for entry in result["results"]] == [owner]
+
+    stranger = cluster.start_pod("pod-3", wait=False, share_cap="110")
+    assert stranger.child.exit_code() == 1
+    assert "share-cap 101% there and 110% here" in stranger.child.log

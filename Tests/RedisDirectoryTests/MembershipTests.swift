@@ -1,3 +1,4 @@
+import HashRing
 import Placement
 import RedisDirectory
 import TestServers
@@ -43,7 +44,7 @@ import Testing
 
   @Test func twoProcessesWithOnePodIDAreTwoIncarnations() async throws {
     try await withRegistry { registry in
-      let first = try await registry.directory.join(pod(1))
+      _ = try await registry.directory.join(pod(1))
       let second = try await registry.directory.join(
         MemberDescription(podID: "pod-1", endpoint: "10.0.0.9:7000", peerEndpoint: "10.0.0.9:7001"))
       #expect(first.incarnation != second.incarnation)
@@ -166,6 +167,32 @@ import Testing
       try await registry.directory.leave(member)
       _ = try await stranger.join(pod(2))
       #expect(stranger.clusterSettings == other)
+    }
+  }
+
+  @Test func aShareCapIsTheClustersAndWhoeverReadsTheViewHasIt() async throws {
+    var capping = TestRegistry.patientSettings
+    capping.shareCap = try ShareCap(percent: 105)
+    try await withRegistry(capping) { registry in
+      _ = try await registry.directory.join(pod(1))
+      let second = try await registry.directory.join(pod(2)).window.current
+      #expect(second.ring.shareCap?.percent == 105)
+      #expect(second.ring.shares().allSatisfy { $0 <= 0.525 })
+
+      // One without, and one with another, are told.
+      for (percent, words) in [(nil, "none"), (110, "110%")] as [(Int?, String)] {
+        var other = TestRegistry.patientSettings
+        other.shareCap = try percent.map { try ShareCap(percent: $0) }
+        let stranger = try registry.directory(other)
+        await #expect { try await stranger.join(pod(3)) } throws: { error in
+          let error = error as? DirectoryError
+          return error?.code == .incompatible
+            && error?.message.contains(": share-cap 105% there and \(words) here. ") == true
+        }
+        // Who only reads needs no setting.
+        #expect(try await stranger.window()?.current == second)
+        #expect(stranger.clusterSettings == capping)
+      }
     }
   }
 

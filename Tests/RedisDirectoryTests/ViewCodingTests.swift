@@ -1,3 +1,4 @@
+import HashRing
 import Placement
 import Testing
 
@@ -20,6 +21,17 @@ import Testing
     }
   }
 
+  @Test func theShareCapSurvivesTheEncodingAndIsNotThereWithoutOne() throws {
+    let members = try view(7, [1, 2, 3]).members
+    let capped = try View(
+      stamp: ViewStamp(version: 7, digest: 9), members: members, tokensPerWeight: 4,
+      shareCap: try ShareCap(percent: 105))
+    #expect(capped.encoded.hasPrefix("1\tview\t7\t0000000000000009\t4/105\t3\t"))
+    let decoded = try View(encoded: capped.encoded)
+    #expect(decoded == capped && decoded.ring.shareCap?.percent == 105)
+    #expect(try view(7, [1]).encoded.hasPrefix("1\tview\t7\t0000000000000070\t4\t1\t"))
+  }
+
   @Test func garbageIsRefusedNotTrapped() throws {
     let good = try view(7, [1, 2]).encoded
     let lineEnd = try #require(good.firstIndex(of: "\n"))
@@ -33,7 +45,9 @@ import Testing
     let bad = [
       "", "\n", "\t\t\t\t\t\t\n", "2\tview\t1\t0000000000000000\t4\t0\t0\n", "1\tview\t-1\t0000000000000000\t4\t0\t0\n",
       "1\tview\t1\tzz00000000000000\t4\t0\t0\n", "1\tview\t1\t0000000000000000\t18446744073709551615\t0\t0\n",
-      good.replacing("active", with: "asleep"), String(good[..<lineEnd]), good + good,
+      "1\tview\t1\t0000000000000000\t4/\t0\t0\n", "1\tview\t1\t0000000000000000\t4/100\t0\t0\n",
+      "1\tview\t1\t0000000000000000\t4/105/1\t0\t0\n", good.replacing("active", with: "asleep"),
+      String(good[..<lineEnd]), good + good,
     ]
     for text in bad { #expect(throws: ViewCodingError.self) { try View(encoded: text) } }
     for text in bad + ["1\tchange\t1", "1\tsettled\t1\t1", "1\tother\t1\t0000000000000000"] {

@@ -1,3 +1,4 @@
+import HashRing
 import Placement
 import RedisClient
 import RedisDirectory
@@ -24,8 +25,11 @@ import Testing
     try await registry.server.cli("PUBSUB", "NUMSUB", "pushring:{test}:views")
   }
 
-  @Test func aSubscriptionBringsViewsLongBeforeThePoll() async throws {
-    try await withRegistry { registry in
+  /// As differences, which are to lead to the very ring that the members have.
+  @Test(arguments: [nil, 105]) func aSubscriptionBringsViewsLongBeforeThePoll(shareCap: Int?) async throws {
+    var settings = TestRegistry.patientSettings
+    settings.shareCap = try shareCap.map { try ShareCap(percent: $0) }
+    try await withRegistry(settings) { registry in
       try await following(registry, pollInterval: .seconds(3_600)) { follower in
         #expect(follower.window == nil)
         try await eventually("subscribed") { try await subscribers(registry).hasSuffix("1") }
@@ -33,6 +37,7 @@ import Testing
         try await eventually("the first view") { follower.window?.current.stamp.version == 1 }
         let second = try await registry.directory.join(pod(2))
         try await eventually("the second view") { follower.window == second.window }
+        #expect(follower.window?.current.ring.shareCap?.percent == shareCap)
         for member in [first, second] {
           #expect(try await registry.directory.acknowledge(member.incarnation, view: second.window.current.stamp))
         }

@@ -1,6 +1,6 @@
 -- join: a new incarnation, active in the next view.
 --
--- ARGV     2 settings "renewal lease grace tokens recovery", 3 description "pod \t endpoint \t peer \t weight \t zone"
+-- ARGV     2 settings "renewal lease grace ring recovery", 3 description "pod \t endpoint \t peer \t weight \t zone"
 -- Returns  joined, wait, run_id, incarnation, lease in microseconds, microseconds in which it may not admit anybody,
 --          settled view, current view, settings
 --          | incompatible, wait, run_id, stored format, stored settings

@@ -38,17 +38,18 @@ local floor_version, floor_digest = tonumber(stored[12] or 0), stored[13] or ''
 -- By the registry clock; past, unless the registry recovers from a loss of data.
 local settles_from, admits_from = tonumber(stored[14] or 0), tonumber(stored[15] or 0)
 
--- "renewal lease grace tokens recovery"; all but the tokens in microseconds.
-local renewal, lease, grace, tokens, recovery
+-- "renewal lease grace ring recovery"; all but the ring in microseconds. That is the tokens per weight, and where shares are
+-- capped "/" and the cap in percent; it goes into every view.
+local renewal, lease, grace, ring, recovery
 local function read_settings()
-  renewal, lease, grace, tokens, recovery = string.match(settings, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  renewal, lease, grace, ring, recovery = string.match(settings, '^(%d+) (%d+) (%d+) (%d+/?%d*) (%d+)$')
   renewal, lease, grace = tonumber(renewal or 0), tonumber(lease or 0), tonumber(grace or 0)
   recovery = tonumber(recovery or 0)
 end
 read_settings()
 
 -- Written by another version, or by something else: nothing is touched.
-if exists and (format ~= '1' or not tokens) then return { 'incompatible', 0, run_id, format, settings } end
+if exists and (format ~= '1' or not ring) then return { 'incompatible', 0, run_id, format, settings } end
 
 local function use_settings(text)
   settings = text
@@ -188,7 +189,7 @@ end
 
 local function publish_difference(from_version, from_digest, changed, count)
   local parts = { '1\tchange\t' .. from_version .. '\t' .. from_digest .. '\t' .. integer(version) .. '\t' .. digest ..
-    '\t' .. tokens .. '\t' .. count .. '\t' .. integer(newest) .. '\t' .. settled_version .. '\t' .. settled_digest .. '\n' }
+    '\t' .. ring .. '\t' .. count .. '\t' .. integer(newest) .. '\t' .. settled_version .. '\t' .. settled_digest .. '\n' }
   for _, incarnation in ipairs(changed) do
     local value = redis.call('HGET', MEMBERS, incarnation)
     parts[#parts + 1] = value and ('+' .. incarnation .. '\t' .. value .. '\n') or ('-' .. incarnation .. '\n')
@@ -209,7 +210,7 @@ local function publish()
   local lines, numbers = member_lines()
   local body = table.concat(lines)
   digest = string.sub(redis.sha1hex(from_digest .. floor_digest .. integer(version) .. '\n' .. body), 1, 16)
-  local head = '1\tview\t' .. integer(version) .. '\t' .. digest .. '\t' .. tokens .. '\t' .. #numbers .. '\t' ..
+  local head = '1\tview\t' .. integer(version) .. '\t' .. digest .. '\t' .. ring .. '\t' .. #numbers .. '\t' ..
     integer(newest) .. '\n'
   redis.call('HSET', META, 'current', head .. body, 'version', integer(version), 'digest', digest,
     'published', integer(now))

@@ -48,7 +48,8 @@ public enum Settings {
     help: "Positions on the ring per unit of weight. The same for the whole cluster.")
   public static let shareCap = Setting(
     "share-cap", of: ProgramName.redisClients, default: nil, type: .integer(101...200),
-    help: "The most of its fair part of the users that a pod owns, in percent; without it no cap. For the whole cluster.")
+    help:
+      "The most of its fair part of the users that a pod owns, in percent; without it no cap. For the whole cluster.")
 
   // MARK: Servers
 

@@ -119,7 +119,7 @@ def test_audits_agree(own_cluster, clients, user):
 def test_pods_senders_and_commands_agree_on_owners_when_shares_are_capped(own_cluster, clients, user):
     """The cap is given to the pods alone; without it one of these three pods would own more than 34 %."""
     cluster = own_cluster(options={"--share-cap": "101"})
-    shares = [member["share"] for member in cluster.members()]
+    shares = [member["share"] for member in cluster.members().values()]
     assert max(shares) <= 1.01 / 3 + 1e-9 and sum(shares) == pytest.approx(1)
     exact = cluster.start_sender("exact", audit_interval="0")
     cluster.sender.child.stop()

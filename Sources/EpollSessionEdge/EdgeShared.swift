@@ -12,7 +12,7 @@ final class EdgeShared: Sendable {
   let spare = SpareDescriptor()
   private let connectionsPerAddress: Int
   private let addresses = Mutex<[PeerAddress: Int]>([:])
-  private let lastCall = Atomic<UInt64>(0)
+  private let callIdentifiers = Mutex(CallIdentifiers())
   /// When the last warning of a kind was logged, in milliseconds.
   private let lastWarning = Atomic<Milliseconds>(-60_000)
 
@@ -24,7 +24,10 @@ final class EdgeShared: Sendable {
     connectionsPerAddress = configuration.maximumConnectionsPerAddress
   }
 
-  func nextCall() -> UInt64 { lastCall.add(1, ordering: .relaxed).newValue }
+  func nextCall() -> UInt64 { callIdentifiers.withLock { $0.take() } }
+
+  /// The application knows that it is closed.
+  func callEnded(_ id: UInt64) { callIdentifiers.withLock { $0.giveBack(id) } }
 
   // MARK: Connections of one address
 

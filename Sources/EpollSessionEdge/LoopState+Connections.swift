@@ -90,7 +90,9 @@ extension LoopState {
     case .written(let call, let count): handler(call)?.bytesWritten(count)
     case .closed(let call, let reason):
       openCalls -= 1
-      (call as? EdgeStream)?.detach()?.closed(reason)
+      guard let call = call as? EdgeStream else { return }
+      call.detach()?.closed(reason)
+      shared.callEnded(call.id)
     }
   }
 

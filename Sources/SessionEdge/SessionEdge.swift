@@ -6,7 +6,8 @@
 
 /// One gRPC call as the application sees it. All methods may be called from any thread and never block.
 public protocol EdgeCall: AnyObject, Sendable {
-  /// Unique within the process.
+  /// Unique within the process. The low 32 bits are a small number that no other open call has, to be used again after
+  /// `closed`: an application may keep its calls in an array.
   var id: UInt64 { get }
   /// Queues one message for writing. The edge itself does not bound the queue: the application does, by
   /// `bytesWritten`, which the edge reports for every message.

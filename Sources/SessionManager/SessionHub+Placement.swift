@@ -58,7 +58,7 @@ extension SessionHub.State {
   }
 
   private mutating func welcome(_ stream: StreamID, _ pending: PendingAdmission) -> SettledAdmission {
-    admissions[stream] = nil
+    admitted(stream)
     switch table.registered(stream, pending.record) {
     case .welcome(_, let replaced):
       table.noticeQueued(stream, frameBytes: pending.welcome.count)

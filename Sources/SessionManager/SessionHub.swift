@@ -49,7 +49,7 @@ final class SessionHub: Sendable {
 
   struct State {
     var table: SessionTable
-    var streams: [StreamID: OpenStream] = [:]
+    var streams = OpenStreams()
     /// Nil before the first lease, and after the incarnation was written off.
     var placement: MemberPlacement?
     /// Registered sessions that wait until their user's owners know of them.
@@ -60,21 +60,22 @@ final class SessionHub: Sendable {
     /// Whether the last renewal succeeded.
     var reachesRegistry = false
 
-    struct OpenStream {
-      let call: any EdgeCall
-      /// Set once the placement counts it.
-      var userHash: UInt64?
-    }
-
-    func call(of stream: StreamID) -> (any EdgeCall)? { streams[stream]?.call }
+    func call(of stream: StreamID) -> (any EdgeCall)? { streams.call(of: stream) }
 
     /// The stream is over, for the placement too.
     @discardableResult
     mutating func drop(_ stream: StreamID) -> (any EdgeCall)? {
-      admissions[stream] = nil
-      guard let dropped = streams.removeValue(forKey: stream) else { return nil }
+      admitted(stream)
+      guard let dropped = streams.remove(stream) else { return nil }
       if let hash = dropped.userHash { placement?.sessionEnded(userHash: hash) }
       return dropped.call
+    }
+
+    /// It does not wait for its welcome any more.
+    mutating func admitted(_ stream: StreamID) {
+      admissions[stream] = nil
+      // What a storm has left is given back.
+      if admissions.isEmpty { admissions = [:] }
     }
   }
 
@@ -100,13 +101,22 @@ final class SessionHub: Sendable {
 
   /// Strays are counted for people to see, one look at the ring for each session.
   var load: MemberLoad {
-    let records = records
-    guard let view = window?.current, let incarnation else { return MemberLoad(sessions: records.count, strays: 0) }
+    let sessions = state.withLock { $0.table.counts.live }
+    guard let view = window?.current, let incarnation else { return MemberLoad(sessions: sessions, strays: 0) }
     // By incarnation: another process may have this pod's id by mistake, and then one of the two owns nothing.
-    let strays = records.count { record in
-      view.owner(ofUserHash: keyHash(record.key.user.text.utf8))?.incarnation != incarnation
+    let strays = liveUserHashes.count { view.owner(ofUserHash: $0)?.incarnation != incarnation }
+    return MemberLoad(sessions: sessions, strays: strays)
+  }
+
+  /// One for each live session, not all as of one moment: the lock is let go now and then.
+  private var liveUserHashes: some Sequence<UInt64> {
+    let part = 1_024
+    let count = state.withLock { $0.streams.placeCount }
+    return stride(from: 0, to: count, by: part).lazy.flatMap { start in
+      self.state.withLock { state in
+        state.streams.counted(in: start..<(start + part)).filter { state.table.isLive($0.stream) }.map(\.userHash)
+      }
     }
-    return MemberLoad(sessions: records.count, strays: strays)
   }
 
   // MARK: Where else to go
@@ -140,7 +150,7 @@ final class SessionHub: Sendable {
     let stream = StreamID(rawValue: call.id)
     let end = state.withLock { state in
       let end = state.table.streamOpened(stream, now: now)
-      if end == nil { state.streams[stream] = State.OpenStream(call: call) }
+      if end == nil { state.streams.insert(call, stream) }
       return end
     }
     if let end { finish(call, stream, end) }
@@ -162,7 +172,7 @@ final class SessionHub: Sendable {
         return (onHello, refusal)
       }
       state.registrations += 1
-      state.streams[stream]?.userHash = userHash
+      state.streams.count(stream, userHash: userHash)
       state.placement?.sessionArriving(userHash: userHash)
       return (onHello, nil)
     }
@@ -194,7 +204,7 @@ final class SessionHub: Sendable {
     let pong = pongFrame(nonce: nonce)
     let isSlow = state.withLock { state in
       // Before its Welcome a stream gets nothing.
-      guard state.table.snapshot(of: stream) != nil else { return false }
+      guard state.table.isLive(stream) else { return false }
       guard state.table.answerQueued(stream, frameBytes: pong.count) else { return true }
       call.send(pong)
       return false
@@ -287,9 +297,6 @@ final class SessionHub: Sendable {
   func adopt(_ record: SessionRecord) -> Bool { state.withLock { $0.table.adopt(record) } }
 
   var incarnation: Incarnation? { state.withLock { $0.placement?.incarnation } }
-
-  /// Of live sessions.
-  var records: [SessionRecord] { state.withLock { $0.table.records() } }
 
   /// What a registry that lost its data has to be told again: also of sessions that wait for their welcome.
   var writtenRecords: [SessionRecord] {

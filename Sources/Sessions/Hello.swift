@@ -53,6 +53,15 @@ public struct Hello: Hashable, Sendable {
     acknowledges = request.acknowledges
   }
 
+  /// What was checked before.
+  init(key: SessionKey, lastEpoch: Epoch, labels: [String: String], moves: Bool, acknowledges: Bool) {
+    self.key = key
+    self.lastEpoch = lastEpoch
+    self.labels = labels
+    self.moves = moves
+    self.acknowledges = acknowledges
+  }
+
   private static func check(_ labels: [String: String]) throws(IdentifierError) {
     guard labels.count <= maximumLabels else {
       throw IdentifierError(message: "there are \(labels.count) labels; at most \(maximumLabels) are allowed")

@@ -13,6 +13,9 @@ public struct UserID: Hashable, Sendable, CustomStringConvertible {
     self.text = try checkedIdentifier(text, what: "user id")
   }
 
+  /// What was checked before.
+  init(unchecked text: String) { self.text = text }
+
   public var description: String { text }
 }
 
@@ -23,6 +26,9 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
   public init(_ text: String) throws(IdentifierError) {
     self.text = try checkedIdentifier(text, what: "session id")
   }
+
+  /// What was checked before.
+  init(unchecked text: String) { self.text = text }
 
   public var description: String { text }
 }

@@ -9,34 +9,31 @@ public struct SessionSnapshot: Hashable, Sendable {
 }
 
 extension SessionTable {
-  public func snapshot(of stream: StreamID) -> SessionSnapshot? {
-    guard let entry = streams[stream], case .live(let hello, let record) = entry.state else { return nil }
-    return SessionSnapshot(stream: stream, record: record, hello: hello, queuedBytes: entry.queuedBytes)
+  public func snapshot(of stream: StreamID) -> SessionSnapshot? { place(of: stream).flatMap { snapshot(at: $0) } }
+
+  private func snapshot(at place: Int) -> SessionSnapshot? {
+    guard let record = record(at: place) else { return nil }
+    let entry = entries[place]
+    return SessionSnapshot(
+      stream: entry.stream, record: record, hello: entry.hello, queuedBytes: Int(entry.queuedBytes))
   }
+
+  public func isLive(_ stream: StreamID) -> Bool { place(of: stream).map { entries[$0].state == .live } ?? false }
 
   /// Live sessions, in no order.
-  public func snapshots() -> [SessionSnapshot] { streams.keys.compactMap { snapshot(of: $0) } }
+  public func snapshots() -> [SessionSnapshot] { entries.indices.compactMap { snapshot(at: $0) } }
 
   /// The live sessions' records, in no order: what the registry has to hold of this pod.
-  public func records() -> [SessionRecord] {
-    streams.values.compactMap { entry in
-      guard case .live(_, let record) = entry.state else { return nil }
-      return record
-    }
-  }
+  public func records() -> [SessionRecord] { entries.indices.compactMap { record(at: $0) } }
 
   /// Whether a stream of this session is live or on its way to be: then its record is not to be cleaned up.
-  public func holds(_ key: SessionKey) -> Bool { liveStream(of: key) != nil || registering[key] != nil }
-
-  /// Whether a stream of this session waits for its registration or its welcome.
-  public func isRegistering(_ key: SessionKey) -> Bool { registering[key] != nil }
+  public func holds(_ key: SessionKey) -> Bool { livePlace(of: key) != nil || isRegistering(key) }
 
   /// Whether exactly this record has a live stream.
   public func holds(_ record: SessionRecord) -> Bool {
-    guard let stream = liveStream(of: record.key) else { return false }
-    return epoch(of: stream) == record.epoch
+    livePlace(of: record.key).map { entries[$0].epoch == record.epoch } ?? false
   }
 
   /// Every stream, of any state.
-  public var streamIDs: [StreamID] { Array(streams.keys) }
+  public var streamIDs: [StreamID] { entries.lazy.filter { $0.state != .free }.map(\.stream) }
 }

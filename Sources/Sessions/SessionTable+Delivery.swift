@@ -51,53 +51,53 @@ extension SessionTable {
   public mutating func deliver(to user: UserID, targets: [DeliveryTarget], size: MessageSize) -> [SessionDelivery] {
     guard targets.isEmpty else {
       return targets.map { target in
-        deliver(to: target.session, stream: users[user]?[target.session], from: target.epoch, size)
+        deliver(to: target.session, at: livePlace(of: user, target.session), from: target.epoch, size)
       }
     }
-    return (users[user] ?? [:]).sorted { $0.value.rawValue < $1.value.rawValue }.map { session, stream in
-      deliver(to: session, stream: stream, from: .none, size)
-    }
+    return livePlaces(of: user).map { deliver(to: entries[$0].text.session, at: $0, from: .none, size) }
   }
 
   private mutating func deliver(
-    to session: SessionID, stream: StreamID?, from epoch: Epoch, _ size: MessageSize
+    to session: SessionID, at place: Int?, from epoch: Epoch, _ size: MessageSize
   ) -> SessionDelivery {
-    guard let stream, let current = self.epoch(of: stream), current >= epoch else {
+    guard let place, case let current = entries[place].epoch, current >= epoch else {
       return SessionDelivery(session: session, outcome: .gone, epoch: .none, stream: nil)
     }
     guard limits.allow(size) else {
       return SessionDelivery(session: session, outcome: .refused, epoch: current, stream: nil)
     }
-    guard queue(stream, size.frameBytes) else {
+    guard queue(place, size.frameBytes) else {
       return SessionDelivery(session: session, outcome: .slow, epoch: current, stream: nil)
     }
-    return SessionDelivery(session: session, outcome: .delivered, epoch: current, stream: stream)
+    return SessionDelivery(session: session, outcome: .delivered, epoch: current, stream: entries[place].stream)
   }
 
   /// Counts a frame that answers the client.
   /// - Returns: false when the client's queue is full: it asks and does not read, so end the stream with `slow`.
-  public mutating func answerQueued(_ stream: StreamID, frameBytes: Int) -> Bool { queue(stream, frameBytes) }
+  public mutating func answerQueued(_ stream: StreamID, frameBytes: Int) -> Bool {
+    place(of: stream).map { queue($0, frameBytes) } ?? false
+  }
 
   /// Counts a frame that goes out in any case, few as these are: Welcome, Reconnect.
   public mutating func noticeQueued(_ stream: StreamID, frameBytes: Int) {
-    guard streams[stream] != nil else { return }
-    streams[stream]?.queuedBytes += frameBytes
-    counts.queuedBytes += frameBytes
+    if let place = place(of: stream) { setQueued(place, Int(entries[place].queuedBytes) + frameBytes) }
   }
 
   public mutating func bytesWritten(_ stream: StreamID, _ count: Int) {
-    guard let queued = streams[stream]?.queuedBytes else { return }
-    let written = min(count, queued)
-    streams[stream]?.queuedBytes = queued - written
-    counts.queuedBytes -= written
+    if let place = place(of: stream) { setQueued(place, max(0, Int(entries[place].queuedBytes) - count)) }
   }
 
   /// A queue that is empty takes any message, so that a limit below a message's size can't shut a session up.
-  private mutating func queue(_ stream: StreamID, _ frameBytes: Int) -> Bool {
-    guard let queued = streams[stream]?.queuedBytes else { return false }
+  private mutating func queue(_ place: Int, _ frameBytes: Int) -> Bool {
+    let queued = Int(entries[place].queuedBytes)
     guard queued == 0 || queued + frameBytes <= limits.outboundBytes else { return false }
-    streams[stream]?.queuedBytes = queued + frameBytes
-    counts.queuedBytes += frameBytes
+    setQueued(place, queued + frameBytes)
     return true
+  }
+
+  private mutating func setQueued(_ place: Int, _ bytes: Int) {
+    let before = entries[place].queuedBytes
+    entries[place].queuedBytes = UInt32(clamping: bytes)
+    counts.queuedBytes += Int(entries[place].queuedBytes) - Int(before)
   }
 }

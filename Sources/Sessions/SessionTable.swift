@@ -15,12 +15,18 @@
 ///
 /// An event for a stream that the table forgot changes nothing, so the shell need not care about races.
 /// Time is given as a duration since any fixed moment.
+///
+/// *Memory.* A session is an entry of fixed size in a slab, its texts in one piece, and a bucket in two indexes: by user and
+/// by session. There is no dictionary, and nothing is kept twice. Registrations under way, few at a time, have one.
 internal import Placement
 
-/// Names one stream: the edge's call id.
+/// Names one stream: the edge's call id. Its low 32 bits are the stream's *place*, a small number that no other open stream
+/// has and that is used again; the rest tells it from those that had the place before.
 public struct StreamID: RawRepresentable, Hashable, Sendable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  public var place: Int { Int(truncatingIfNeeded: rawValue & 0xffff_ffff) }
 }
 
 public struct SessionLimits: Hashable, Sendable {
@@ -37,13 +43,17 @@ public struct SessionLimits: Hashable, Sendable {
 public struct SessionTable: Sendable {
   public let limits: SessionLimits
   public internal(set) var counts = SessionCounts()
-  var streams: [StreamID: Stream] = [:]
-  /// Live sessions only.
-  var users: [UserID: [SessionID: StreamID]] = [:]
-  /// How many streams of each session wait for their registration.
-  var registering: [SessionKey: Int] = [:]
-  /// The latest epoch that each of them was registered with by somebody else meanwhile.
-  private var outrunBy: [SessionKey: Epoch] = [:]
+  /// By place.
+  var entries: [SessionEntry] = []
+  /// Streams of any state.
+  public internal(set) var streamCount = 0
+  /// The first of each user's live sessions.
+  var users = SlotIndex()
+  /// Live sessions.
+  var sessions = SlotIndex()
+  var holders = RecordHolders()
+  /// Sessions whose streams wait for their registration.
+  var registering: [SessionKey: Registrations] = [:]
   /// In order of their deadlines, as the time-out is the same for all; closed streams are skipped when their turn comes.
   private var helloDeadlines: [(deadline: Duration, stream: StreamID)] = []
   private var admits = Admission.notReady
@@ -54,21 +64,14 @@ public struct SessionTable: Sendable {
     case draining
   }
 
-  struct Stream: Sendable {
-    var state: State
-    var queuedBytes = 0
-
-    enum State: Sendable {
-      case awaitingHello
-      case registering(Hello)
-      case live(Hello, SessionRecord)
-    }
+  /// Of one session.
+  struct Registrations: Sendable {
+    var count = 0
+    /// The latest epoch that it was registered with by somebody else meanwhile.
+    var outrunBy = Epoch.none
   }
 
   public init(limits: SessionLimits) { self.limits = limits }
-
-  /// Streams of any state.
-  public var streamCount: Int { streams.count }
 
   // MARK: Admission
 
@@ -88,10 +91,13 @@ public struct SessionTable: Sendable {
     case .open:
       break
     }
-    if limits.sessions > 0, streams.count >= limits.sessions {
-      return StreamEnd(.full, "this pod holds \(streams.count) sessions, as many as it may; connect to another one")
+    if limits.sessions > 0, streamCount >= limits.sessions {
+      return StreamEnd(.full, "this pod holds \(streamCount) sessions, as many as it may; connect to another one")
     }
-    streams[stream] = Stream(state: .awaitingHello)
+    while entries.count <= stream.place { entries.append(.free) }
+    precondition(entries[stream.place].state == .free, "two open streams have one place")
+    entries[stream.place] = SessionEntry(awaitingHello: stream)
+    streamCount += 1
     helloDeadlines.append((now + limits.helloTimeout, stream))
     return nil
   }
@@ -107,43 +113,45 @@ public struct SessionTable: Sendable {
   }
 
   public mutating func helloReceived(_ stream: StreamID, _ request: HelloRequest, chosenSessionID: String) -> OnHello {
-    guard let state = streams[stream]?.state else { return .nothing }
-    guard case .awaitingHello = state else {
+    guard let place = place(of: stream) else { return .nothing }
+    guard entries[place].state == .awaitingHello else {
       let end = StreamEnd(.badHello, "a second Hello on one stream; open a new stream for another session")
       return .end(end, unregister: streamClosed(stream))
     }
     if case .draining = admits {
-      streams[stream] = nil
+      forget(place)
       return .end(StreamEnd(.leaving, "this pod is being shut down; connect to another one"), unregister: nil)
     }
     do {
       let hello = try Hello(request, chosenSessionID: chosenSessionID)
-      streams[stream]?.state = .registering(hello)
-      registering[hello.key, default: 0] += 1
+      entries[place].register(hello)
+      registering[hello.key, default: Registrations()].count += 1
       return .register(hello)
     } catch {
-      streams[stream] = nil
+      forget(place)
       return .end(StreamEnd(.badHello, error.message), unregister: nil)
     }
   }
 
   /// True when a frame other than Hello may come on this stream now.
   public func hasSaidHello(_ stream: StreamID) -> Bool {
-    guard let state = streams[stream]?.state else { return false }
-    if case .awaitingHello = state { return false }
-    return true
+    guard let place = place(of: stream) else { return false }
+    return entries[place].state != .awaitingHello
   }
 
   /// Streams whose Hello did not come in time; they are forgotten.
   public mutating func helloTimeouts(now: Duration) -> [StreamID] {
     let passed = helloDeadlines.prefix { $0.deadline <= now }
     guard !passed.isEmpty else { return [] }
-    helloDeadlines.removeFirst(passed.count)
-    return passed.map(\.stream).filter { stream in
-      guard case .awaitingHello = streams[stream]?.state else { return false }
-      streams[stream] = nil
+    let late = passed.map(\.stream).filter { stream in
+      guard let place = place(of: stream), entries[place].state == .awaitingHello else { return false }
+      forget(place)
       return true
     }
+    helloDeadlines.removeFirst(passed.count)
+    // What a storm has left is given back.
+    if helloDeadlines.isEmpty { helloDeadlines = [] }
+    return late
   }
 
   // MARK: Registration
@@ -161,29 +169,28 @@ public struct SessionTable: Sendable {
   }
 
   public mutating func registered(_ stream: StreamID, _ record: SessionRecord) -> OnRegistered {
-    guard case .registering(let hello) = streams[stream]?.state else { return .gone }
-    let current = liveStream(of: record.key)
-    if let current, let epoch = epoch(of: current), epoch > record.epoch {
-      forget(stream)
+    guard let place = place(of: stream), entries[place].state == .registering else { return .gone }
+    let current = livePlace(of: record.key)
+    if let current, entries[current].epoch > record.epoch {
+      forget(place)
       return .superseded
     }
-    if let other = outrunBy[record.key], other > record.epoch {
-      let isByThisPod = registering[record.key, default: 0] > 1
-      forget(stream)
-      return isByThisPod ? .superseded : .outrun
+    if let others = registering[record.key], others.outrunBy > record.epoch {
+      forget(place)
+      return others.count > 1 ? .superseded : .outrun
     }
+    let replaced = current.map { entries[$0].stream }
     if let current { forget(current) }
+    let hello = entries[place].hello
     registrationEnded(hello.key)
-    streams[stream]?.state = .live(hello, record)
-    users[record.key.user, default: [:]][record.key.session] = stream
-    counts.live += 1
-    return .welcome(hello, replaced: current)
+    enliven(place, record)
+    return .welcome(hello, replaced: replaced)
   }
 
   /// - Returns: whether there still is a stream to be told.
   public mutating func registrationFailed(_ stream: StreamID) -> Bool {
-    guard case .registering = streams[stream]?.state else { return false }
-    forget(stream)
+    guard let place = place(of: stream), entries[place].state == .registering else { return false }
+    forget(place)
     return true
   }
 
@@ -191,10 +198,10 @@ public struct SessionTable: Sendable {
   /// that was given up, and ran late. The live stream takes its epoch, as that is the one Senders ask for.
   /// - Returns: whether a live stream has the record's epoch now.
   public mutating func adopt(_ record: SessionRecord) -> Bool {
-    guard let stream = liveStream(of: record.key), case .live(let hello, let live) = streams[stream]?.state,
-      live.incarnation == record.incarnation, live.epoch <= record.epoch
+    guard let place = livePlace(of: record.key), holders[entries[place].holder].incarnation == record.incarnation,
+      entries[place].epoch <= record.epoch
     else { return false }
-    streams[stream]?.state = .live(hello, record)
+    entries[place].epoch = record.epoch
     return true
   }
 
@@ -203,50 +210,24 @@ public struct SessionTable: Sendable {
   /// The stream is closed, or the shell ends it. Forgets it.
   /// - Returns: the record to unregister.
   public mutating func streamClosed(_ stream: StreamID) -> SessionRecord? {
-    guard let state = streams[stream]?.state else { return nil }
-    forget(stream)
-    guard case .live(_, let record) = state else { return nil }
+    guard let place = place(of: stream) else { return nil }
+    let record = record(at: place)
+    forget(place)
     return record
   }
 
   /// The session connected elsewhere, with `newEpoch`. What is still being registered is judged when its own epoch is known.
   /// - Returns: the stream to end with `taken-over`, forgotten here.
   public mutating func takenOver(_ key: SessionKey, newEpoch: Epoch) -> StreamID? {
-    if isRegistering(key) { outrunBy[key] = max(outrunBy[key] ?? .none, newEpoch) }
-    guard let stream = liveStream(of: key), let epoch = epoch(of: stream), epoch < newEpoch else { return nil }
-    forget(stream)
+    if let waiting = registering[key] { registering[key]?.outrunBy = max(waiting.outrunBy, newEpoch) }
+    guard let place = livePlace(of: key), entries[place].epoch < newEpoch else { return nil }
+    let stream = entries[place].stream
+    forget(place)
     return stream
   }
 
-  // MARK: Finding
-
-  func liveStream(of key: SessionKey) -> StreamID? { users[key.user]?[key.session] }
-
-  func epoch(of stream: StreamID) -> Epoch? {
-    guard case .live(_, let record) = streams[stream]?.state else { return nil }
-    return record.epoch
-  }
-
-  private mutating func forget(_ stream: StreamID) {
-    guard let entry = streams.removeValue(forKey: stream) else { return }
-    counts.queuedBytes -= entry.queuedBytes
-    switch entry.state {
-    case .awaitingHello:
-      break
-    case .registering(let hello):
-      registrationEnded(hello.key)
-    case .live(_, let record):
-      counts.live -= 1
-      users[record.key.user]?[record.key.session] = nil
-      if users[record.key.user]?.isEmpty == true { users[record.key.user] = nil }
-    }
-  }
-
-  private mutating func registrationEnded(_ key: SessionKey) {
-    let left = (registering[key] ?? 1) - 1
-    registering[key] = left > 0 ? left : nil
-    if left <= 0 { outrunBy[key] = nil }
-  }
+  /// Whether a stream of this session waits for its registration or its welcome.
+  public func isRegistering(_ key: SessionKey) -> Bool { registering[key] != nil }
 }
 
 public struct SessionCounts: Hashable, Sendable {

@@ -1,5 +1,3 @@
-internal import HashRing
-
 public import HashRing
 
 /// The same for every pod of a cluster; kept in the registry by the first that joins, refused when they differ. Other

@@ -29,6 +29,13 @@ let package = Package(
       swiftSettings: settings,
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
     .executableTarget(name: "count-parts", dependencies: ["MeasuredParts", "CCallgrind"], swiftSettings: settings),
+    // The ring beside other structures; Benchmarks/ring/run starts it. Here, because the core is built here already.
+    .executableTarget(
+      name: "measure-ring",
+      dependencies: [
+        .product(name: "PushRingParts", package: "pushring"), .product(name: "CMalloc", package: "pushring"),
+      ],
+      swiftSettings: settings),
     // The parts, each with its input: one list for both.
     .target(
       name: "MeasuredParts", dependencies: ["RedisFormats", .product(name: "PushRingParts", package: "pushring")],

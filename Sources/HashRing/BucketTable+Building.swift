@@ -37,7 +37,9 @@ extension BucketTable {
       holders.withUnsafeBufferPointer { holders in
         for bucket in 0..<lines.bucketCount {
           let range = Int(starts[bucket])..<Int(starts[bucket + 1])
-          let next = holders.isEmpty ? 0 : holders[range.upperBound == holders.count ? 0 : range.upperBound]
+          // An empty table's look-ups are to look at its positions.
+          let next =
+            holders.isEmpty ? Self.spillMark : holders[range.upperBound == holders.count ? 0 : range.upperBound]
           lines.write(bucket, positions: positions[range], holders: holders[range], next: next)
         }
       }
@@ -97,19 +99,28 @@ struct LineWriter {
     spilled.append(next)
   }
 
-  /// The same line as in another table, of whose members some have other indices now.
-  mutating func copy(_ bucket: Int, of table: BucketTable, _ renumbering: Renumbering) {
-    let source = table.line(bucket)
-    let line = line(bucket)
-    line.copyMemory(from: source, byteCount: 32)
-    guard source.load(fromByteOffset: 32, as: UInt16.self) != BucketTable.spillMark else {
+  /// The same lines as in another table, of whose members some have other indices now.
+  mutating func copy(_ buckets: Range<Int>, of table: BucketTable, _ renumbering: Renumbering) {
+    guard !buckets.isEmpty else { return }
+    precondition(buckets.upperBound <= bucketCount)
+    let target = lines + buckets.lowerBound * BucketTable.lineBytes
+    target.copyMemory(from: table.line(buckets.lowerBound), byteCount: buckets.count * BucketTable.lineBytes)
+    var spilledBuckets: [Int] = []
+    renumbering.withSteps { steps in
+      for index in 0..<buckets.count {
+        let members = target + (index &* BucketTable.lineBytes &+ 32)
+        if members.load(as: UInt16.self) == BucketTable.spillMark {
+          spilledBuckets.append(buckets.lowerBound + index)
+        } else {
+          Renumbering.renumber(members, steps)
+          Renumbering.renumber(members + 16, steps)
+        }
+      }
+    }
+    for bucket in spilledBuckets {
       let tokens = Int(table.starts[bucket + 1] - table.starts[bucket])
       let holders = (0...tokens).map { renumbering.renumbered(UInt16(table.member(bucket: bucket, rank: $0))) }
-      return spill(line, holders.dropLast(), holders[tokens])
-    }
-    for half in stride(from: 32, to: 64, by: 16) {
-      let members = source.load(fromByteOffset: half, as: SIMD8<UInt16>.self)
-      line.storeBytes(of: renumbering.renumbered(members), toByteOffset: half, as: SIMD8<UInt16>.self)
+      spill(line(bucket), holders.dropLast(), holders[tokens])
     }
   }
 
@@ -145,18 +156,27 @@ struct Renumbering {
     steps = removed.reversed().map { (UInt16($0 + 1), .max) } + added.map { (UInt16($0), 1) }
   }
 
+  /// Each step costs a look at every line; with more than a few it is quicker to write all lines anew.
+  var isShort: Bool { steps.count <= 16 }
+
   /// Of one that stays; any number for one that goes.
   func renumbered(_ member: UInt16) -> UInt16 {
     steps.reduce(member) { $0 >= $1.from ? $0 &+ $1.by : $0 }
   }
 
-  /// Eight: vectors of 16 compile to loops.
-  @inline(__always) func renumbered(_ members: SIMD8<UInt16>) -> SIMD8<UInt16> {
-    var members = members
+  func withSteps(_ body: (UnsafeBufferPointer<(from: UInt16, by: UInt16)>) -> Void) {
+    steps.withUnsafeBufferPointer(body)
+  }
+
+  /// Eight in memory: vectors of 16 compile to loops.
+  @inline(__always) static func renumber(
+    _ members: UnsafeMutableRawPointer, _ steps: UnsafeBufferPointer<(from: UInt16, by: UInt16)>
+  ) {
+    var eight = members.load(as: SIMD8<UInt16>.self)
     for step in steps {
-      let isAbove = members .>= SIMD8<UInt16>(repeating: step.from)
-      members = members &+ SIMD8<UInt16>.zero.replacing(with: SIMD8<UInt16>(repeating: step.by), where: isAbove)
+      let isAbove = eight .>= SIMD8<UInt16>(repeating: step.from)
+      eight = eight &+ SIMD8<UInt16>.zero.replacing(with: SIMD8<UInt16>(repeating: step.by), where: isAbove)
     }
-    return members
+    members.storeBytes(of: eight, as: SIMD8<UInt16>.self)
   }
 }

@@ -10,8 +10,10 @@ extension BucketTable {
     guard !positions.isEmpty, !self.positions.isEmpty else {
       return BucketTable(positions: positions, holders: added.map { UInt16($0.member) })
     }
-    guard Self.fits(bucketCount: Int(bucketCount), tokens: positions.count) else {
-      let old = holders().map { renumbering.renumbered($0) }
+    guard renumbering.isShort, Self.fits(bucketCount: Int(bucketCount), tokens: positions.count) else {
+      let holders = holders()
+      let new = (0...(holders.max() ?? 0)).map { renumbering.renumbered($0) }
+      let old = holders.map { new[Int($0)] }
       return BucketTable(positions: positions, holders: Self.edited(old[...], from: 0, edits[...]))
     }
     return patched(edits, positions, renumbering)
@@ -113,15 +115,13 @@ extension BucketTable {
 
   private func patched(_ edits: [Edit], _ positions: [UInt64], _ renumbering: Renumbering) -> BucketTable {
     var lines = LineWriter(bucketCount: Int(bucketCount))
-    var starts = [UInt32](repeating: 0, count: self.starts.count)
+    var starts = self.starts
     var changedBuckets: [Int] = []
-    var shift = 0
+    var shift: UInt32 = 0
     var done = 0
     func copy(to end: Int, _ lines: inout LineWriter, _ starts: inout [UInt32]) {
-      for bucket in done..<end {
-        starts[bucket] = UInt32(truncatingIfNeeded: Int(self.starts[bucket]) &+ shift)
-        lines.copy(bucket, of: self, renumbering)
-      }
+      if shift != 0 { Self.add(shift, to: &starts, in: done..<end) }
+      lines.copy(done..<end, of: self, renumbering)
       done = end
     }
     var rest = edits[...]
@@ -130,10 +130,11 @@ extension BucketTable {
       let own = rest.prefix { $0.token.position.multipliedFullWidth(by: bucketCount).high == UInt64(bucket) }
       rest = rest.dropFirst(own.count)
       copy(to: bucket, &lines, &starts)
-      starts[bucket] = UInt32(Int(self.starts[bucket]) + shift)
+      starts[bucket] = self.starts[bucket] &+ shift
       let holders = editedHolders(bucket, own, renumbering)
       let start = Int(starts[bucket])
-      shift = start + holders.count - Int(self.starts[bucket + 1])
+      // Modulo 2^32, as tokens may have become fewer.
+      shift = UInt32(start + holders.count) &- self.starts[bucket + 1]
       positions.withUnsafeBufferPointer { positions in
         holders.withUnsafeBufferPointer { holders in
           // What follows is known when all are written.
@@ -147,6 +148,12 @@ extension BucketTable {
     starts[Int(bucketCount)] = UInt32(positions.count)
     for bucket in changedBuckets.reversed() { Self.followUp(bucket, starts, &lines) }
     return BucketTable(positions: positions, starts: starts, spilled: lines.spilled, lines: lines.finished())
+  }
+
+  private static func add(_ shift: UInt32, to starts: inout [UInt32], in range: Range<Int>) {
+    starts.withUnsafeMutableBufferPointer { starts in
+      for index in range { starts[index] = starts[index] &+ shift }
+    }
   }
 
   private func editedHolders(_ bucket: Int, _ edits: ArraySlice<Edit>, _ renumbering: Renumbering) -> [UInt16] {

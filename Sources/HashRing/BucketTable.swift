@@ -46,7 +46,7 @@ final class BucketTable: @unchecked Sendable {
 }
 
 extension BucketTable {
-  /// The member of the first token at or after `hash`, or past the last token that of the first. The table has a token.
+  /// The member of the first token at or after `hash`, or past the last token that of the first; -1 when there is no token.
   @inline(__always) func owner(of hash: UInt64) -> Int {
     let (bucket, offset) = hash.multipliedFullWidth(by: bucketCount)
     // In bounds: the high word of a product is less than either factor.
@@ -62,7 +62,7 @@ extension BucketTable {
     let rank = Int(truncatingIfNeeded: (counts &* 0x0101_0101_0101_0101) &>> 56)
     let member = line.load(fromByteOffset: 32 &+ 2 &* rank, as: UInt16.self)
     if member == Self.spillMark || line.load(fromByteOffset: 2 &* rank, as: Int16.self) == key {
-      return ownerByPosition(hash, bucket: Int(truncatingIfNeeded: bucket))
+      return ownerByPosition(hash)
     }
     return Int(member)
   }
@@ -72,8 +72,10 @@ extension BucketTable {
     Int16(truncatingIfNeeded: offset &>> 48) ^ Int16.min
   }
 
-  @inline(never) private func ownerByPosition(_ hash: UInt64, bucket: Int) -> Int {
-    member(bucket: bucket, rank: rank(of: hash, bucket: bucket))
+  @inline(never) private func ownerByPosition(_ hash: UInt64) -> Int {
+    guard !positions.isEmpty else { return -1 }
+    let bucket = Int(truncatingIfNeeded: hash.multipliedFullWidth(by: bucketCount).high)
+    return member(bucket: bucket, rank: rank(of: hash, bucket: bucket))
   }
 
   /// How many of the bucket's tokens are before `hash`.

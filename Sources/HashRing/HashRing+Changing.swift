@@ -1,7 +1,4 @@
 extension HashRing {
-  /// Changes of more members than these are built anew: each costs a look at every bucket.
-  private static let mostChanges = 16
-
   /// The ring of these members, made from another: as it is if nothing changed, and by what changed if that is
   /// little. Which other ring it is makes no difference to the result, only to the time; members that are in order already
   /// are sorted faster.
@@ -13,12 +10,11 @@ extension HashRing {
   ) throws(HashRingError) {
     let ordered = members.sorted(by: RingMember.inOrder)
     try Self.check(ordered, tokensPerWeight: tokensPerWeight)
-    guard let previous, previous.tokensPerWeight == tokensPerWeight, !previous.members.isEmpty,
-      let change = MembershipChange(from: previous.members, to: ordered, most: Self.mostChanges)
-    else {
+    guard let previous, previous.tokensPerWeight == tokensPerWeight, !previous.members.isEmpty else {
       self.init(checked: ordered, tokensPerWeight: tokensPerWeight, shareCap: shareCap)
       return
     }
+    let change = MembershipChange(from: previous.members, to: ordered)
     if change.isEmpty, previous.shareCap == shareCap {
       self = previous
       return
@@ -39,8 +35,8 @@ private struct MembershipChange {
 
   var isEmpty: Bool { removed.isEmpty && added.isEmpty && kept.isEmpty }
 
-  /// Both in order. Nil: more than `most` members differ.
-  init?(from before: [RingMember], to after: [RingMember], most: Int) {
+  /// Both in order.
+  init(from before: [RingMember], to after: [RingMember]) {
     var (old, new) = (0, 0)
     while old < before.count || new < after.count {
       if new == after.count || (old < before.count && RingMember.inOrder(before[old], after[new])) {
@@ -54,7 +50,6 @@ private struct MembershipChange {
         old += 1
         new += 1
       }
-      guard removed.count + added.count + kept.count <= most else { return nil }
     }
   }
 

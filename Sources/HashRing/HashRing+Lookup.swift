@@ -6,7 +6,14 @@ extension HashRing {
 
   /// The same as an index into `members`, for who keeps something else of each member in that order.
   public func ownerIndex(of keyHash: UInt64) -> Int? {
-    members.isEmpty ? nil : ownership.owner(of: keyHash)
+    let owner = ownership.owner(of: keyHash)
+    return owner < 0 ? nil : owner
+  }
+
+  /// The same of a key that nobody has hashed yet, in one go.
+  public func ownerIndex(ofKey key: String.UTF8View) -> Int? {
+    let owner = ownership.owner(of: XXH3.hash(key))
+    return owner < 0 ? nil : owner
   }
 
   /// Up to `count` distinct members: the owner first, then in the order in which they come after the key.

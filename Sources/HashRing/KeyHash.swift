@@ -14,12 +14,7 @@ public func keyHash(_ bytes: some Sequence<UInt8>) -> UInt64 {
 
 /// The same of a string's UTF-8, as every look-up of a user needs it: without generic code, and without a copy where the
 /// string is native, as nearly all are on Linux.
-public func keyHash(_ text: String.UTF8View) -> UInt64 {
-  if let hash = text.withContiguousStorageIfAvailable({ XXH3.hash(UnsafeRawBufferPointer($0)) }) {
-    return hash
-  }
-  return Array(text).withUnsafeBytes { XXH3.hash($0) }
-}
+public func keyHash(_ text: String.UTF8View) -> UInt64 { XXH3.hash(text) }
 
 /// 9 to 15 bytes are hashed here, by XXH3's rule for 9 to 16; all else by xxHash's own code.
 ///
@@ -28,6 +23,14 @@ public func keyHash(_ text: String.UTF8View) -> UInt64 {
 /// the words have left its store buffer: that took longer than all the rest of a look-up. Here no read crosses the eighth
 /// byte.
 enum XXH3 {
+  @inline(__always) static func hash(_ text: String.UTF8View) -> UInt64 {
+    text.withContiguousStorageIfAvailable { hash(UnsafeRawBufferPointer($0)) } ?? copiedHash(text)
+  }
+
+  @inline(never) private static func copiedHash(_ text: String.UTF8View) -> UInt64 {
+    Array(text).withUnsafeBytes { hash($0) }
+  }
+
   @inline(__always) static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     let count = bytes.count
     guard count >= 9, count <= 15, let base = bytes.baseAddress else {

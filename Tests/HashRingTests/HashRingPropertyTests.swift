@@ -133,4 +133,35 @@ import Testing
     #expect(light.movement(to: heavy).allSatisfy { $0.to == "a" })
     #expect(heavy.movement(to: light).allSatisfy { $0.from == "a" })
   }
+
+  /// One after the other, or many at once: a ring that was made from another is the one made from nothing.
+  @Test(arguments: seeds) func aRingMadeFromAnotherIsTheSame(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    var ring = try ring(randomMembers(&generator), &generator)
+    for _ in 0..<8 {
+      var members = ring.members.filter { _ in Int.random(in: 0..<4, using: &generator) > 0 }
+      members += (0..<Int.random(in: 1...24, using: &generator)).map {
+        RingMember(id: "other-\($0)-\(generator.next() % 97)", weight: .random(in: 1...4, using: &generator))
+      }
+      members = Dictionary(members.map { ($0.id, $0) }) { $1 }.values.map {
+        RingMember(id: $0.id, weight: Bool.random(using: &generator) ? $0.weight : 2)
+      }
+      let fresh = try HashRing(members: members, tokensPerWeight: ring.tokensPerWeight)
+      ring = try HashRing(members: members, tokensPerWeight: ring.tokensPerWeight, reusing: ring)
+      #expect(ring == fresh && ring.keyCounts() == fresh.keyCounts())
+      for key in keys(&generator, count: 200) {
+        #expect(ring.successors(of: key, count: 3) == fresh.successors(of: key, count: 3))
+      }
+    }
+  }
+
+  @Test func aKeyIsLookedUpAsItsHash() throws {
+    let ring = try HashRing(members: (0..<20).map { RingMember(id: "pod-\($0)") })
+    for length in 0...40 {
+      let key = String(repeating: "ä", count: length / 2) + String(repeating: "x", count: length % 2)
+      #expect(ring.ownerIndex(ofKey: key.utf8) == ring.ownerIndex(of: keyHash(key.utf8)))
+      #expect(keyHash(key.utf8) == keyHash(AnySequence(Array(key.utf8))))
+    }
+    #expect(try HashRing(members: []).ownerIndex(ofKey: "x".utf8) == nil)
+  }
 }

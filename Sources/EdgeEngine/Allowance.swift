@@ -1,39 +1,69 @@
-/// A token bucket: what a peer may do that costs us and brings nothing.
+/// Two token buckets: the frames that a client may send, and the calls that it may open. Ten seconds' worth of each may be
+/// used at once, or what a proxy needs that brings all its clients back in one moment.
 struct Allowance: Sendable {
-  /// In thousandths of a frame.
-  private var left: Int32
+  // In thousandths, as many as a millisecond brings at one a second.
+  private var frames: Int32
+  private var calls: Int32
+  /// When both were filled up last.
   private var refilled: Milliseconds
 
-  private static let scale: Int32 = 1_000
+  private static let scale = 1_000
   /// Seconds' worth that may be used at once.
-  private static let burst: Int32 = 10
+  private static let burst = 10
+  /// What a message that is sent earns: a client may answer each with an acknowledgement of its own, update two windows,
+  /// and measure the way by a PING.
+  private static let earnedByMessage = 4
 
-  init(perSecond rate: Int, now: Milliseconds) {
-    left = Self.capacity(rate)
+  init(_ limits: EngineLimits, now: Milliseconds) {
+    frames = Self.frameCapacity(limits)
+    calls = Self.callCapacity(limits)
     refilled = now
   }
 
-  /// - Returns: false when there is not so much left.
-  mutating func take(_ count: Int, perSecond rate: Int, now: Milliseconds) -> Bool {
-    let wanted = Int64(count) * Int64(Self.scale)
-    if wanted > left { refill(rate, now) }
-    guard wanted <= left else { return false }
-    left -= Int32(wanted)
+  /// - Returns: false when there are not so many left.
+  mutating func takeFrames(_ count: Int, _ limits: EngineLimits, now: Milliseconds) -> Bool {
+    Self.take(count, from: &frames) || (refill(limits, now) && Self.take(count, from: &frames))
+  }
+
+  /// - Returns: false when there is none left.
+  mutating func takeCall(_ limits: EngineLimits, now: Milliseconds) -> Bool {
+    Self.take(1, from: &calls) || (refill(limits, now) && Self.take(1, from: &calls))
+  }
+
+  /// Adds the frames that a client may send because it was sent these. By whole messages and bytes, not by frames, for it
+  /// is the client who can have messages cut into frames of a byte.
+  mutating func earn(_ sent: Outbox.Moved, _ limits: EngineLimits) {
+    let earned = (Self.earnedByMessage * sent.messages + sent.bytes / 2_048) * Self.scale
+    frames = Self.sum(frames, earned, atMost: Self.frameCapacity(limits))
+  }
+
+  private static func take(_ count: Int, from left: inout Int32) -> Bool {
+    guard count * scale <= Int(left) else { return false }
+    left -= Int32(count * scale)
     return true
   }
 
-  /// Adds what it may bring back that the peer was sent these: window updates, and the PINGs by which clients measure the
-  /// way. By whole messages and bytes, not by frames, for it is the peer who can have messages cut into frames of a byte.
-  mutating func earn(_ sent: Outbox.Moved, perSecond rate: Int) {
-    let earned = Int64(2 * sent.messages + sent.bytes / 2_048) * Int64(Self.scale)
-    left = Int32(min(Int64(Self.capacity(rate)), Int64(left) + earned))
-  }
-
-  private mutating func refill(_ rate: Int, _ now: Milliseconds) {
-    let gained = min(Int64(Self.capacity(rate)), (now - refilled) * Int64(rate))
-    left = Int32(min(Int64(Self.capacity(rate)), Int64(left) + max(0, gained)))
+  /// - Returns: true.
+  private mutating func refill(_ limits: EngineLimits, _ now: Milliseconds) -> Bool {
+    // More than the burst fills the buckets as well, and cannot overflow.
+    let passed = Int(min(max(0, now - refilled), Milliseconds(Self.burst * Self.scale)))
+    frames = Self.sum(frames, passed * limits.framesPerSecond, atMost: Self.frameCapacity(limits))
+    calls = Self.sum(calls, passed * limits.callsPerSecond, atMost: Self.callCapacity(limits))
     refilled = now
+    return true
   }
 
-  private static func capacity(_ rate: Int) -> Int32 { Int32(clamping: rate * Int(burst)) * scale }
+  private static func sum(_ left: Int32, _ gained: Int, atMost capacity: Int32) -> Int32 {
+    Int32(min(Int(capacity), Int(left) + gained))
+  }
+
+  private static func frameCapacity(_ limits: EngineLimits) -> Int32 {
+    // For each call HEADERS, a message, and two window updates.
+    Int32(clamping: max(limits.framesPerSecond * burst, limits.concurrentCalls * 4) * scale)
+  }
+
+  private static func callCapacity(_ limits: EngineLimits) -> Int32 {
+    // A client may ask where to go before it goes there.
+    Int32(clamping: max(limits.callsPerSecond * burst, limits.concurrentCalls * 2) * scale)
+  }
 }

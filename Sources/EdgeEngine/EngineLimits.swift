@@ -7,7 +7,8 @@ public struct EngineLimits: Hashable, Sendable {
   public var receivedMessageBytes = 64 * 1_024
   /// Bytes of a call's header list, counted as RFC 9113, section 6.5.2 does; a larger one is answered with status 431.
   public var headerListBytes = 16 * 1_024
-  /// Bytes of messages that have begun and are not complete, all calls of a connection together.
+  /// Bytes of messages that have begun and are not complete, all calls of a connection together; the call that exceeds
+  /// them ends with RESOURCE_EXHAUSTED.
   public var incompleteBytes = 256 * 1_024
   /// Bytes of answers (SETTINGS and PING acknowledgements, resets) that wait for a client that does not read.
   public var unsentAnswerBytes = 64 * 1_024
@@ -20,10 +21,12 @@ public struct EngineLimits: Hashable, Sendable {
   public var keepAliveInterval: Milliseconds = 30_000
   /// ...and the end when so many more bring none.
   public var keepAliveTimeout: Milliseconds = 10_000
-  /// What a client may send without bringing a message: calls opened and cancelled, PING, SETTINGS, PRIORITY,
-  /// WINDOW_UPDATE, empty DATA, unknown frames. So many a second, ten seconds' worth at once; what it is sent earns more,
-  /// since that has to be acknowledged.
-  public var overheadFrames = 200
+  /// Frames of any kind that a client may send each second; ten seconds' worth, or four times `concurrentCalls`, at once.
+  /// What it is sent earns more, since that has to be acknowledged.
+  public var framesPerSecond = 200
+  /// Calls that a client may open each second; ten seconds' worth, or twice `concurrentCalls`, at once. Each may cost the
+  /// application far more than a frame: a session is written to a registry.
+  public var callsPerSecond = 100
 
   public init() {}
 }

@@ -49,6 +49,9 @@ extension RequestHead {
     guard field.value.allSatisfy({ $0 != 0 && $0 != 0x0a && $0 != 0x0d }) else {
       throw .malformed("a field value with characters that are not allowed")
     }
+    guard !isBlank(field.value.first), !isBlank(field.value.last) else {
+      throw .malformed("a field value with white space around it")
+    }
     for name in connectionFields where field.name.elementsEqual(name) {
       throw .malformed("a field of HTTP/1.1's connections")
     }
@@ -56,6 +59,8 @@ extension RequestHead {
       throw .malformed("te is not trailers")
     }
   }
+
+  private static func isBlank(_ byte: UInt8?) -> Bool { byte == 0x20 || byte == 0x09 }
 
   private static let connectionFields = [
     "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade",
@@ -65,9 +70,9 @@ extension RequestHead {
   /// At most eight digits and a unit.
   private static func timeout(_ text: ArraySlice<UInt8>) throws(Refusal) -> Milliseconds {
     guard let unit = text.last, (1...8).contains(text.count - 1),
-      let number = Int64(String(decoding: text.dropLast(), as: UTF8.self)),
-      number >= 0
+      text.dropLast().allSatisfy({ (0x30...0x39).contains($0) })
     else { throw .malformed("grpc-timeout is no time") }
+    let number = text.dropLast().reduce(Int64(0)) { $0 * 10 + Int64($1 - 0x30) }
     switch unit {
     case UInt8(ascii: "H"): return number * 3_600_000
     case UInt8(ascii: "M"): return number * 60_000
@@ -85,13 +90,15 @@ private struct PseudoFields {
   private var method: ArraySlice<UInt8>?
   private var scheme: ArraySlice<UInt8>?
   private var authority: ArraySlice<UInt8>?
-  private(set) var path: ArraySlice<UInt8> = []
+  private var target: ArraySlice<UInt8>?
+
+  var path: ArraySlice<UInt8> { target ?? [] }
 
   var isPost: Bool { method?.elementsEqual("POST".utf8) == true }
 
   mutating func take(_ field: HeaderField) throws(RequestHead.Refusal) {
-    if field.name.elementsEqual(":path".utf8), path.isEmpty {
-      path = field.value
+    if field.name.elementsEqual(":path".utf8), target == nil {
+      target = field.value
     } else if field.name.elementsEqual(":method".utf8), method == nil {
       method = field.value
     } else if field.name.elementsEqual(":scheme".utf8), scheme == nil {

@@ -17,6 +17,10 @@ extension ServerConnection {
       return FrameWriter.appendReset(stream: id, code: .refusedStream, to: &output)
     }
     guard outcome == .complete else { return refuse(id, .status(431), &output) }
+    guard allowance.takeCall(limits.values, now: now) else {
+      // Not REFUSED_STREAM, after which a client would try again at once.
+      return FrameWriter.appendReset(stream: id, code: .enhanceYourCalm, to: &output)
+    }
     do {
       open(id, try RequestHead(headers), endStream, now, &events)
     } catch {

@@ -20,7 +20,7 @@ extension ServerConnection {
       fail(error, into: &output, &events)
     }
     if phase == .finished { input = [] }
-    clock.note(isIncomplete: !reader.isBetweenFrames || incompleteBytes > 0, now)
+    clock.note(isIncomplete: !reader.isBetweenFrames, now)
   }
 
   /// Until a call was opened, or the input is used up.
@@ -32,6 +32,7 @@ extension ServerConnection {
       clock.frameCompleted()
       if phase == .greeting { phase = .open }
       try payForPassedOver(now)
+      try pay(now)
       try handle(frame, now, &output, &events)
       if events.count > known, case .opened = events.last { return }
     }
@@ -48,8 +49,8 @@ extension ServerConnection {
   func calm(_ what: String) -> HTTP2Error { HTTP2Error(.enhanceYourCalm, what) }
 
   mutating func pay(_ now: Milliseconds, count: Int = 1) throws(HTTP2Error) {
-    guard allowance.take(count, perSecond: limits.values.overheadFrames, now: now) else {
-      throw calm("too many frames that carry no message; at most \(limits.values.overheadFrames) a second")
+    guard allowance.takeFrames(count, limits.values, now: now) else {
+      throw calm("too many frames; at most \(limits.values.framesPerSecond) a second")
     }
   }
 
@@ -58,32 +59,24 @@ extension ServerConnection {
   ) throws(HTTP2Error) {
     switch frame {
     case .data(let stream, let bytes, let flowControlled, let endStream):
-      if bytes.isEmpty, !endStream { try pay(now) }
       try dataReceived(stream, bytes, flowControlled, endStream, now, &output, &events)
     case .headers(let stream, let block, let endStream):
-      try pay(now)
       try headersReceived(stream, block, endStream, now, &output, &events)
     case .settings(let settings):
-      try pay(now)
       try settingsReceived(settings)
       FrameWriter.appendSettingsAcknowledgement(to: &output)
     case .settingsAcknowledged:
-      try pay(now)
       acknowledgementReceived()
     case .ping(let data, let isAcknowledgement):
-      try pay(now)
       if !isAcknowledgement { FrameWriter.appendPing(data: data, acknowledgement: true, to: &output) }
     case .reset(let stream, _):
-      try pay(now)
       try resetReceived(stream, &events)
     case .windowUpdate(let stream, let increment):
-      try pay(now)
       try windowUpdated(stream, increment, &output, &events)
     case .malformed(let error):
-      try pay(now)
       try malformedReceived(error, &output, &events)
     case .priority, .goAway, .pushPromise:
-      try pay(now)
+      break
     }
   }
 
@@ -164,7 +157,7 @@ extension ServerConnection {
       FrameWriter.appendWindowUpdate(stream: 0, increment: increment, to: &output)
     }
     // In flight when the stream was closed.
-    guard let index = index(of: id) else { return try pay(now) }
+    guard let index = index(of: id) else { return }
     guard !streams[index].inputEnded else {
       return reset(at: index, .streamClosed, .connectionLost("DATA after the end of stream \(id)"), &output, &events)
     }
@@ -176,29 +169,54 @@ extension ServerConnection {
     if !endStream, let increment = streams[index].receiveWindow.release(flowControlled) {
       FrameWriter.appendWindowUpdate(stream: id, increment: increment, to: &output)
     }
-    try readMessages(at: index, bytes, now, &events)
+    readMessages(at: index, bytes, now, &events)
     if endStream { endInput(at: index, now, &events) }
   }
 
   private mutating func readMessages(
     at index: Int, _ bytes: ArraySlice<UInt8>, _ now: Milliseconds, _ events: inout [EngineEvent]
-  ) throws(HTTP2Error) {
+  ) {
     // Of a call that was ended nothing more is wanted.
     guard streams[index].ending == nil else { return }
-    var rest = bytes
     let before = streams[index].reader.incompleteBytes
+    let (completed, failure) = takeMessages(at: index, bytes, &events)
+    let after = streams[index].reader.incompleteBytes
+    incompleteBytes = incompleteBytes &- UInt32(before) &+ UInt32(after)
+    if let failure { return end(at: index, EdgeStatus(failure), now) }
+    guard incompleteBytes <= limits.values.incompleteBytes else {
+      let text = "\(incompleteBytes) bytes of messages that are not complete; at most \(limits.values.incompleteBytes)"
+      return end(at: index, EdgeStatus(.resourceExhausted, text), now)
+    }
+    if after > 0, before == 0 || completed > 0 { messageBegan(at: index, now) }
+  }
+
+  /// - Returns: how many were completed, and what was wrong with the one after.
+  private mutating func takeMessages(
+    at index: Int, _ bytes: ArraySlice<UInt8>, _ events: inout [EngineEvent]
+  ) -> (Int, GRPCFramingError?) {
+    var rest = bytes
+    var completed = 0
     do throws(GRPCFramingError) {
       while let message = try streams[index].reader.next(from: &rest) {
         guard !message.compressed else { throw .compressed }
         if let call = streams[index].call { events.append(.message(call, message.bytes)) }
+        completed += 1
       }
     } catch {
-      end(at: index, EdgeStatus(error), now)
+      return (completed, error)
     }
-    incompleteBytes = incompleteBytes &+ UInt32(streams[index].reader.incompleteBytes) &- UInt32(before)
-    guard incompleteBytes <= limits.values.incompleteBytes else {
-      throw calm("\(incompleteBytes) bytes of messages that are not complete; at most \(limits.values.incompleteBytes)")
-    }
+    return (completed, nil)
+  }
+
+  /// The call gives up what it has of a message.
+  mutating func dropIncompleteMessage(at index: Int) {
+    incompleteBytes -= UInt32(streams[index].reader.incompleteBytes)
+    streams[index].reader.drop()
+  }
+
+  private mutating func messageBegan(at index: Int, _ now: Milliseconds) {
+    streams[index].messageBegan = UInt32(truncatingIfNeeded: now)
+    clock.streamDeadline = min(clock.streamDeadline, now + limits.values.patience)
   }
 
   mutating func endInput(at index: Int, _ now: Milliseconds, _ events: inout [EngineEvent]) {

@@ -17,6 +17,7 @@ extension ServerConnection {
 
   mutating func end(at index: Int, _ status: EdgeStatus, _ now: Milliseconds) {
     guard streams[index].ending == nil else { return }
+    dropIncompleteMessage(at: index)
     streams[index].ending = ServerStream.Ending(status)
     streams[index].deadline = now + limits.values.patience
     clock.streamDeadline = min(clock.streamDeadline, streams[index].deadline)
@@ -122,7 +123,7 @@ extension ServerConnection {
     // Cannot fail: `most` is within both.
     try? sendWindow.take(moved.bytes, stream: 0)
     try? streams[index].sendWindow.take(moved.bytes, stream: streams[index].id)
-    allowance.earn(moved, perSecond: limits.values.overheadFrames)
+    allowance.earn(moved, limits.values)
     if let call = streams[index].call { events.append(.written(call, moved.ofMessages)) }
   }
 

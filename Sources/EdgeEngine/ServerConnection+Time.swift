@@ -4,21 +4,51 @@ internal import SessionEdge
 /// When a connection was heard and what it owes, all in milliseconds; `.max`: nothing.
 struct ConnectionClock: Sendable {
   private(set) var lastHeard: Milliseconds
-  /// When an incomplete frame or message began, as far as nothing was completed since.
-  private(set) var incompleteSince = Milliseconds.max
   /// When the last PING was sent that nothing came after.
   var pingSent = Milliseconds.max
-  /// Until when the client's greeting has to be complete: the preface, SETTINGS, and the acknowledgement of ours.
-  private(set) var greetingSince: Milliseconds
-  /// Since when there is no call.
-  var idleSince: Milliseconds
-  /// The earliest of the calls' deadlines, or before it.
-  var streamDeadline = Milliseconds.max
+  /// One at most; an array, which takes a word while it is empty: as it is for a session that waits for messages.
+  private var rare: [Rare]
+
+  private struct Rare: Hashable, Sendable {
+    var incompleteSince = Milliseconds.max
+    var greetingSince = Milliseconds.max
+    var idleSince = Milliseconds.max
+    var streamDeadline = Milliseconds.max
+  }
 
   init(now: Milliseconds) {
     lastHeard = now
-    greetingSince = now
-    idleSince = now
+    rare = [Rare(greetingSince: now, idleSince: now)]
+  }
+
+  /// When a frame or header block began that is not complete.
+  private(set) var incompleteSince: Milliseconds {
+    get { rare.first?.incompleteSince ?? .max }
+    set { change { $0.incompleteSince = newValue } }
+  }
+
+  /// Until when the client's greeting has to be complete: the preface, SETTINGS, and the acknowledgement of ours.
+  private(set) var greetingSince: Milliseconds {
+    get { rare.first?.greetingSince ?? .max }
+    set { change { $0.greetingSince = newValue } }
+  }
+
+  /// Since when there is no call.
+  var idleSince: Milliseconds {
+    get { rare.first?.idleSince ?? .max }
+    set { change { $0.idleSince = newValue } }
+  }
+
+  /// The earliest of the calls' deadlines and of the ends of patience with their messages, or before it.
+  var streamDeadline: Milliseconds {
+    get { rare.first?.streamDeadline ?? .max }
+    set { change { $0.streamDeadline = newValue } }
+  }
+
+  private mutating func change(_ change: (inout Rare) -> Void) {
+    var times = rare.first ?? Rare()
+    change(&times)
+    if times == Rare() { rare = [] } else if rare.isEmpty { rare = [times] } else { rare[0] = times }
   }
 
   mutating func heard(_ now: Milliseconds) {
@@ -36,6 +66,11 @@ struct ConnectionClock: Sendable {
 }
 
 extension ServerConnection {
+  /// Milliseconds without a call; 0 while there is one, and when the connection is over.
+  public func idleFor(_ now: Milliseconds) -> Milliseconds {
+    clock.idleSince == .max || phase == .finished ? 0 : now - clock.idleSince
+  }
+
   /// When to call `timePassed` at the latest. Earlier does no harm.
   public var nextDeadline: Milliseconds {
     let limits = limits.values
@@ -68,20 +103,35 @@ extension ServerConnection {
       return HTTP2Error(.settingsTimeout, "SETTINGS were not sent and acknowledged within \(limits.patience) ms")
     }
     if clock.incompleteSince != .max, now >= clock.incompleteSince + limits.patience {
-      return calm("a frame or message was not completed within \(limits.patience) ms")
+      return calm("a frame or header block was not completed within \(limits.patience) ms")
     }
     return nil
   }
 
   private mutating func endOverdueCalls(_ now: Milliseconds, _ output: inout [UInt8], _ events: inout [EngineEvent]) {
-    for index in streams.indices.reversed() where now >= streams[index].deadline {
-      if streams[index].ending != nil {
-        reset(at: index, .cancel, .connectionLost("the end of the call was not read"), &output, &events)
-      } else {
-        let status = EdgeStatus(.deadlineExceeded, "the client's time limit is over")
-        abort(at: index, status, .cancelledByClient, &output, &events)
+    let patience = limits.values.patience
+    for index in streams.indices.reversed() {
+      if now >= streams[index].deadline {
+        endOverdueCall(at: index, now, &output, &events)
+      } else if streams[index].incompleteFor(now) >= patience {
+        let text = "a message was not completed within \(patience) ms"
+        abort(at: index, EdgeStatus(.deadlineExceeded, text), .connectionLost(text), &output, &events)
       }
     }
-    clock.streamDeadline = streams.map(\.deadline).min() ?? .max
+    clock.streamDeadline = .max
+    for stream in streams {
+      let messageEnd = stream.reader.isBetweenMessages ? .max : now - stream.incompleteFor(now) + patience
+      clock.streamDeadline = min(clock.streamDeadline, stream.deadline, messageEnd)
+    }
+  }
+
+  private mutating func endOverdueCall(
+    at index: Int, _ now: Milliseconds, _ output: inout [UInt8], _ events: inout [EngineEvent]
+  ) {
+    guard streams[index].ending == nil else {
+      return reset(at: index, .cancel, .connectionLost("the end of the call was not read"), &output, &events)
+    }
+    let status = EdgeStatus(.deadlineExceeded, "the client's time limit is over")
+    abort(at: index, status, .cancelledByClient, &output, &events)
   }
 }

@@ -1,5 +1,5 @@
 /// The server's side of one HTTP/2 connection with its gRPC calls, as a value: bytes and time in; bytes, calls and messages
-/// out. RFC 9113, RFC 7541 and "gRPC over HTTP2"; Docs/edge.md lists the sections with their tests.
+/// out. RFC 9113, RFC 7541 and "gRPC over HTTP2"; Docs/http2.md lists the sections with their tests.
 ///
 /// *Use.* The shell hands over what it read (`receive`) and the time (`timePassed`), performs the `EngineEvent`s, and
 /// writes what was appended to its buffer. Messages and ends of calls are put in by `send` and `end`, which append nothing:
@@ -13,9 +13,10 @@
 /// this value. Buffers exist while something is incomplete, HPACK's table until the client has acknowledged that we want
 /// none.
 ///
-/// *Strangers.* Everything a client can make grow has a bound in `EngineLimits`, and everything that costs and brings
-/// nothing is taken from an allowance: HTTP/2's known floods (CVE-2019-9511 to 9518, CVE-2023-44487, CVE-2024-27316) are
-/// variants of one thing. A client that has used it up gets GOAWAY with ENHANCE_YOUR_CALM.
+/// *Strangers.* Everything a client can make grow has a bound in `EngineLimits`, and every frame and call is taken from an
+/// allowance, which grows by what the client is sent: HTTP/2's known floods (CVE-2019-9511 to 9518, CVE-2023-44487,
+/// CVE-2024-27316, CVE-2025-8671) are variants of one thing. A client that has used it up gets GOAWAY with
+/// ENHANCE_YOUR_CALM.
 public import HTTP2Wire
 public import SessionEdge
 
@@ -56,7 +57,7 @@ public struct ServerConnection: Sendable {
     self.limits = limits
     reader = FrameReader(role: .server, maximumHeaderBlock: limits.values.headerListBytes)
     decoder = HPACKDecoder(maximumListSize: limits.values.headerListBytes)
-    allowance = Allowance(perSecond: limits.values.overheadFrames, now: now)
+    allowance = Allowance(limits.values, now: now)
     clock = ConnectionClock(now: now)
   }
 
@@ -85,6 +86,9 @@ public struct ServerConnection: Sendable {
   public mutating func attach(_ call: any EngineCall, to stream: StreamIdentifier) {
     if let index = index(of: stream) { streams[index].call = call }
   }
+
+  /// The object of a call that is open.
+  public func call(of stream: StreamIdentifier) -> (any EngineCall)? { index(of: stream).flatMap { streams[$0].call } }
 
   func index(of id: StreamIdentifier) -> Int? {
     if streams.count == 1 { return streams[0].id == id ? 0 : nil }

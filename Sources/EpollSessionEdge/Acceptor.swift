@@ -28,22 +28,25 @@ struct Acceptor: Sendable {
   }
 
   private func hand(_ socket: Int32, _ address: PeerAddress, _ shared: EdgeShared, _ now: Milliseconds) {
-    guard shared.admit(address) else {
+    guard shared.admit(address, now: now) else {
       close(socket)
       return shared.warn(
-        "A client address has as many connections as it may (--max-connections-per-address); more are closed", [:],
-        now: now)
+        "A client address opens more connections than it may; they are closed",
+        ["client.address": "\(address)", "limits": "--max-connections-per-address, --max-new-connections"], now: now)
     }
     let least = loops.min { $0.load.load(ordering: .relaxed) < $1.load.load(ordering: .relaxed) }
     least?.load.add(1, ordering: .relaxed)
     least?.post(.adopt(socket, address))
   }
 
-  /// Left alone, the connection would keep the listener ready, and its client waiting.
+  /// Left alone, the connection would keep the listener ready, and its client waiting. Those that have a descriptor and no
+  /// call make room for the next.
   private func refuseOne(_ shared: EdgeShared, _ now: Milliseconds) {
     shared.warn(
       "The process has no descriptor left for another connection: raise its limit (ulimit -n), or set --max-sessions",
       [:], now: now)
     shared.spare.refuseOne(at: listener)
+    guard shared.maySweep(now) else { return }
+    for loop in loops { loop.post(.shed) }
   }
 }

@@ -1,3 +1,4 @@
+internal import EdgeEngine
 /// A loop's connections by index, with the places of closed ones used again.
 struct ConnectionSlab {
   private var places: [EdgeConnection?] = []
@@ -12,6 +13,14 @@ struct ConnectionSlab {
     guard token.index < places.count, let connection = places[Int(token.index)], connection.token == token else {
       return nil
     }
+    return connection
+  }
+
+  /// The connection of a call that is not closed.
+  subscript(_ call: EdgeStream) -> EdgeConnection? {
+    guard call.connection < places.count, let connection = places[Int(call.connection)],
+      connection.engine.call(of: call.stream) === call
+    else { return nil }
     return connection
   }
 

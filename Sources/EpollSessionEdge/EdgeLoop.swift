@@ -12,6 +12,8 @@ final class EdgeLoop: Sendable {
     case adopt(Int32, PeerAddress)
     /// No new connections and calls.
     case goAway
+    /// Ends connections without a call, because descriptors have run out.
+    case shed
     /// Ends all calls.
     case abort
     /// Closes everything and ends the thread.

@@ -10,9 +10,10 @@ final class EdgeShared: Sendable {
   let methods: Set<String>
   let logger: Logger
   let spare = SpareDescriptor()
-  private let connectionsPerAddress: Int
-  private let addresses = Mutex<[PeerAddress: Int]>([:])
+  private let addresses: Mutex<AddressLimiter>
   private let callIdentifiers = Mutex(CallIdentifiers())
+  /// When connections without a call were last ended for want of descriptors, in milliseconds.
+  private let lastSweep = Atomic<Milliseconds>(-60_000)
   /// When the last warning of a kind was logged, in milliseconds.
   private let lastWarning = Atomic<Milliseconds>(-60_000)
 
@@ -21,7 +22,10 @@ final class EdgeShared: Sendable {
     self.application = application
     methods = Set(application.methods)
     self.logger = logger
-    connectionsPerAddress = configuration.maximumConnectionsPerAddress
+    addresses = Mutex(
+      AddressLimiter(
+        open: configuration.maximumConnectionsPerAddress,
+        perSecond: configuration.newConnectionsPerSecondAndAddress))
   }
 
   func nextCall() -> UInt64 { callIdentifiers.withLock { $0.take() } }
@@ -32,21 +36,20 @@ final class EdgeShared: Sendable {
   // MARK: Connections of one address
 
   /// - Returns: false when the address has as many as it may.
-  func admit(_ address: PeerAddress) -> Bool {
-    guard connectionsPerAddress > 0 else { return true }
-    return addresses.withLock { addresses in
-      guard addresses[address, default: 0] < connectionsPerAddress else { return false }
-      addresses[address, default: 0] += 1
-      return true
-    }
+  func admit(_ address: PeerAddress, now: Milliseconds) -> Bool {
+    addresses.withLock { $0.admit(address, now: now) }
   }
 
-  func left(_ address: PeerAddress) {
-    guard connectionsPerAddress > 0 else { return }
-    addresses.withLock { addresses in
-      let count = addresses[address, default: 0] - 1
-      addresses[address] = count > 0 ? count : nil
-    }
+  /// What a connection has to remember to say `left`.
+  func kept(_ address: PeerAddress) -> PeerAddress? { addresses.withLock { $0.isOff } ? nil : address }
+
+  func left(_ address: PeerAddress, now: Milliseconds) { addresses.withLock { $0.left(address, now: now) } }
+
+  /// At most twice a second, as all connections are looked at.
+  func maySweep(_ now: Milliseconds) -> Bool {
+    let last = lastSweep.load(ordering: .relaxed)
+    return now - last >= 500
+      && lastSweep.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
   }
 
   /// At most one a second: what strangers cause must not fill a disk.
@@ -69,6 +72,7 @@ extension EngineLimits {
     idle = configuration.idleTimeout.milliseconds
     keepAliveInterval = configuration.keepAliveInterval.milliseconds
     keepAliveTimeout = configuration.keepAliveTimeout.milliseconds
-    overheadFrames = configuration.overheadFramesPerSecond
+    framesPerSecond = configuration.framesPerSecond
+    callsPerSecond = configuration.newCallsPerSecond
   }
 }

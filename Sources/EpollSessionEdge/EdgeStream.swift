@@ -5,15 +5,15 @@ internal import SessionEdge
 
 final class EdgeStream: EdgeCall, EngineCall {
   let id: UInt64
-  /// Of the connection within its loop.
-  let connection: ConnectionToken
+  /// Where the connection is among its loop's; later there may be another one.
+  let connection: UInt32
   let stream: StreamIdentifier
   let loop: EdgeLoop
   /// Safe although it is not checked: it is set by the loop's thread before that hands the call's first event out, and read
   /// and cleared by that thread only.
   nonisolated(unsafe) private(set) var handler: (any EdgeCallHandler)?
 
-  init(id: UInt64, connection: ConnectionToken, stream: StreamIdentifier, loop: EdgeLoop) {
+  init(id: UInt64, connection: UInt32, stream: StreamIdentifier, loop: EdgeLoop) {
     self.id = id
     self.connection = connection
     self.stream = stream

@@ -12,11 +12,11 @@ extension LoopState {
   mutating func adopt(_ socket: Int32, _ address: PeerAddress) {
     guard stage == .serving else {
       Glibc.close(socket)
-      return forget(address)
+      return forget(shared.kept(address))
     }
-    let (limits, now) = (shared.limits, now)
+    let (limits, now, shared) = (shared.limits, now, shared)
     let connection = connections.insert { token in
-      EdgeConnection(token: token, socket: socket, address: address, limits: limits, now: now)
+      EdgeConnection(token: token, socket: socket, address: shared.kept(address), limits: limits, now: now)
     }
     do {
       try poller.add(socket, token: connection.token.value, writable: false)
@@ -27,9 +27,9 @@ extension LoopState {
     arm(connection, connection.engine.nextDeadline)
   }
 
-  private func forget(_ address: PeerAddress) {
+  private func forget(_ address: PeerAddress?) {
     loop.load.subtract(1, ordering: .relaxed)
-    shared.left(address)
+    if let address { shared.left(address, now: now) }
   }
 
   // MARK: Reading
@@ -37,7 +37,7 @@ extension LoopState {
   mutating func read(_ connection: EdgeConnection) {
     let result = input.withUnsafeMutableBytes { SocketIO.read(connection.socket, $0) }
     switch result {
-    case .bytes(let count): if connection.lingersUntil == nil { received(connection, count) }
+    case .bytes(let count): if !connection.lingers { received(connection, count) }
     case .later: break
     case .ended: close(connection, .connectionLost("the client closed the connection"))
     case .failed(let error): close(connection, .connectionLost("\(error)"))
@@ -62,6 +62,7 @@ extension LoopState {
     guard connections[connection.token] != nil else { return }
     if connection.engine.isFinished { return finish(connection) }
     arm(connection, connection.engine.nextDeadline)
+    if !connection.unsent.isEmpty { arm(connection, now + readingPatience - connection.stuckFor(now)) }
   }
 
   mutating func arm(_ connection: EdgeConnection, _ deadline: Milliseconds) {
@@ -85,18 +86,20 @@ extension LoopState {
   private mutating func perform(_ event: EngineEvent, _ connection: EdgeConnection) {
     switch event {
     case .opened(let stream, let head, let inputEnded): opened(connection, stream, head, inputEnded)
-    case .message(let call, let message): handler(call)?.messageReceived(Array(message))
-    case .inputEnded(let call): handler(call)?.inputEnded()
-    case .written(let call, let count): handler(call)?.bytesWritten(count)
+    case .message(let call, let message): tell(call) { $0.messageReceived(Array(message), on: $1) }
+    case .inputEnded(let call): tell(call) { $0.inputEnded(of: $1) }
+    case .written(let call, let count): tell(call) { $0.bytesWritten(count, on: $1) }
     case .closed(let call, let reason):
       openCalls -= 1
       guard let call = call as? EdgeStream else { return }
-      call.detach()?.closed(reason)
+      call.detach()?.closed(call, reason)
       shared.callEnded(call.id)
     }
   }
 
-  private func handler(_ call: any EngineCall) -> (any EdgeCallHandler)? { (call as? EdgeStream)?.handler }
+  private func tell(_ call: any EngineCall, _ body: (any EdgeCallHandler, EdgeStream) -> Void) {
+    if let call = call as? EdgeStream, let handler = call.handler { body(handler, call) }
+  }
 
   private mutating func opened(
     _ connection: EdgeConnection, _ stream: UInt32, _ head: RequestHead, _ inputEnded: Bool
@@ -105,12 +108,12 @@ extension LoopState {
       let status = EdgeStatus(.unimplemented, "there is no method \(head.method)")
       return connection.engine.end(stream, status, now: now)
     }
-    let call = EdgeStream(id: shared.nextCall(), connection: connection.token, stream: stream, loop: loop)
+    let call = EdgeStream(id: shared.nextCall(), connection: connection.token.index, stream: stream, loop: loop)
     connection.engine.attach(call, to: stream)
     openCalls += 1
     let handler = shared.application.callOpened(call, method: head.method, metadata: head.metadata)
     call.attach(handler)
-    if inputEnded { handler.inputEnded() }
+    if inputEnded { handler.inputEnded(of: call) }
   }
 
   // MARK: Writing
@@ -147,13 +150,17 @@ extension LoopState {
   private func writeOutput(_ connection: EdgeConnection) -> Bool {
     guard !output.isEmpty else { return true }
     guard let count = output.withUnsafeBytes({ SocketIO.write(connection.socket, $0) }) else { return false }
-    if count < output.count { connection.unsent = Array(output[count...]) }
+    if count < output.count {
+      connection.unsent = Array(output[count...])
+      connection.stuckSince = UInt32(truncatingIfNeeded: now)
+    }
     return true
   }
 
   private func writeUnsent(_ connection: EdgeConnection) -> Bool {
     connection.unsent += output
     guard let count = connection.unsent.withUnsafeBytes({ SocketIO.write(connection.socket, $0) }) else { return false }
+    if count > 0 { connection.stuckSince = UInt32(truncatingIfNeeded: now) }
     if count == connection.unsent.count { connection.unsent = [] } else { connection.unsent.removeFirst(count) }
     return true
   }
@@ -170,7 +177,7 @@ extension LoopState {
   /// read them.
   private mutating func finish(_ connection: EdgeConnection) {
     if connection.unsent.isEmpty { shutdown(connection.socket, Int32(SHUT_WR)) }
-    guard connection.lingersUntil == nil else { return }
+    guard !connection.lingers else { return }
     connection.lingersUntil = now + Self.linger
     connection.armed = .max
     arm(connection, now + Self.linger)

@@ -83,13 +83,20 @@ struct LoopState: ~Copyable {
   private mutating func wake(_ entry: TimerWheel.Entry) {
     guard let connection = connections[ConnectionToken(entry.token)], connection.armed == entry.time else { return }
     connection.armed = .max
-    if let limit = connection.lingersUntil {
-      if now >= limit { close(connection, .connectionLost("")) } else { arm(connection, limit) }
-      return
+    guard !connection.lingers else {
+      let limit = connection.lingersUntil
+      return now >= limit ? close(connection, .connectionLost("")) : arm(connection, limit)
+    }
+    if connection.stuckFor(now) >= readingPatience {
+      return close(connection, .connectionLost("the client reads nothing"))
     }
     connection.engine.timePassed(now: now, into: &output, events: &events)
     settle(connection)
   }
+
+  /// Milliseconds for a client to take something of what is on its way to it. One that sends and does not read would
+  /// otherwise pass for alive.
+  var readingPatience: Milliseconds { shared.limits.values.keepAliveInterval + shared.limits.values.keepAliveTimeout }
 
   // MARK: The inbox
 
@@ -102,16 +109,17 @@ struct LoopState: ~Copyable {
   private mutating func perform(_ command: EdgeLoop.Command) {
     switch command {
     case .send(let call, let message):
-      guard let connection = connections[call.connection] else { return }
+      guard let connection = connections[call] else { return }
       connection.engine.send(message, on: call.stream)
       mark(connection)
     case .end(let call, let status):
-      guard let connection = connections[call.connection] else { return }
+      guard let connection = connections[call] else { return }
       connection.engine.end(call.stream, status, now: now)
       arm(connection, connection.engine.nextDeadline)
       mark(connection)
     case .adopt(let socket, let address): adopt(socket, address)
     case .goAway: goAway()
+    case .shed: shed()
     case .abort: abort()
     case .stop: stage = .stopped
     }
@@ -131,6 +139,16 @@ struct LoopState: ~Copyable {
       guard let connection = connections[token] else { continue }
       connection.isDirty = false
       produce(connection)
+    }
+  }
+
+  /// Milliseconds in which a new connection will have opened a call, if it means to.
+  private static let timeToBegin: Milliseconds = 1_000
+
+  private mutating func shed() {
+    for connection in connections.all where connection.engine.idleFor(now) >= Self.timeToBegin {
+      connection.engine.goAway(into: &output)
+      settle(connection)
     }
   }
 

@@ -8,12 +8,16 @@ struct DynamicTable: Sendable {
     get { Int(sizeBytes) }
     set { sizeBytes = UInt32(newValue) }
   }
-  private var limitBytes: UInt32
-  private var sizeBytes: UInt32 = 0
   private(set) var bytes: [UInt8] = []
   private var entries: [FieldPosition] = []
+  private var limitBytes: UInt32
+  private var sizeBytes: UInt32 = 0
   /// The first entry that is not evicted.
-  private var oldest = 0
+  private var oldest: Int {
+    get { Int(oldestIndex) }
+    set { oldestIndex = UInt32(newValue) }
+  }
+  private var oldestIndex: UInt32 = 0
 
   init(limit: Int) { limitBytes = UInt32(clamping: limit) }
 

@@ -6,7 +6,23 @@
 ///
 /// *Memory.* It holds at most one incomplete frame and one incomplete header block.
 public struct FrameReader: Sendable {
+  // In few bytes, as each connection has one: what is rare is behind a reference.
+  private var state = State.reading(PieceCutter())
+  /// One at most; an array, which takes a word while it is empty.
+  private var unfinishedBlocks: [UnfinishedHeaderBlock] = []
+  /// Frames of unknown type and CONTINUATIONs so far, modulo 2^32: what `next` does not hand out.
+  public internal(set) var passedOver: UInt32 = 0
+  private var frameSize: UInt32
+  private let headerBlockSize: UInt32
   let role: Endpoint
+  private var prefaceMissing: UInt8
+  private var sawSettings = false
+
+  private enum State: Sendable {
+    case reading(PieceCutter)
+    case failed(Failure)
+  }
+
   /// Bytes of payload that the peer may put into a frame: our SETTINGS_MAX_FRAME_SIZE. Set it when we send a larger
   /// one, or when a smaller one is acknowledged.
   public var maximumFrameSize: Int {
@@ -14,18 +30,6 @@ public struct FrameReader: Sendable {
     set { frameSize = UInt32(newValue) }
   }
   var maximumHeaderBlock: Int { Int(headerBlockSize) }
-  /// Frames of unknown type and CONTINUATIONs so far, modulo 2^32: what `next` does not hand out.
-  public internal(set) var passedOver: UInt32 = 0
-
-  // In few bytes, as each connection has one: what is rare is behind a reference.
-  private var frameSize: UInt32
-  private let headerBlockSize: UInt32
-  private var prefaceMissing: UInt8
-  private var sawSettings = false
-  private var cutter = PieceCutter()
-  private var failure: Failure?
-  /// One at most; an array, which takes a word while it is empty.
-  private var unfinishedBlocks: [UnfinishedHeaderBlock] = []
   var unfinished: UnfinishedHeaderBlock? {
     get { unfinishedBlocks.first }
     set { unfinishedBlocks = newValue.map { [$0] } ?? [] }
@@ -54,7 +58,7 @@ public struct FrameReader: Sendable {
   ///   type, ENHANCE_YOUR_CALM for a header block above its bound, FLOW_CONTROL_ERROR for an initial window above
   ///   2^31 - 1, PROTOCOL_ERROR for the rest.
   public mutating func next(from input: inout ArraySlice<UInt8>) throws(HTTP2Error) -> Frame? {
-    if let failure { throw failure.error }
+    if case .failed(let failure) = state { throw failure.error }
     do {
       if prefaceMissing > 0 { try readPreface(from: &input) }
       while let whole = try nextWhole(from: &input) {
@@ -64,15 +68,17 @@ public struct FrameReader: Sendable {
       }
       return nil
     } catch {
-      failure = Failure(error)
-      cutter = PieceCutter()
+      state = .failed(Failure(error))
       unfinished = nil
       throw error
     }
   }
 
   /// Whether the input so far ends between two frames: if not, and no more comes, the peer broke off.
-  public var isBetweenFrames: Bool { cutter.isEmpty && unfinished == nil && prefaceMissing == 0 }
+  public var isBetweenFrames: Bool {
+    if case .reading(let cutter) = state, !cutter.isEmpty { return false }
+    return unfinishedBlocks.isEmpty && prefaceMissing == 0
+  }
 
   private mutating func readPreface(from input: inout ArraySlice<UInt8>) throws(HTTP2Error) {
     let piece = input.prefix(Int(prefaceMissing))
@@ -84,6 +90,10 @@ public struct FrameReader: Sendable {
   }
 
   private mutating func nextWhole(from input: inout ArraySlice<UInt8>) throws(HTTP2Error) -> ArraySlice<UInt8>? {
+    guard case .reading(var cutter) = state else { return nil }
+    // Held once while it grows.
+    state = .reading(PieceCutter())
+    defer { state = .reading(cutter) }
     let expectation = expectation
     let whole = try cutter.next(from: &input, prefix: FrameHeader.count) { bytes throws(HTTP2Error) in
       let header = FrameHeader(bytes)

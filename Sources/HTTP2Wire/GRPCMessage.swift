@@ -28,10 +28,14 @@ public struct GRPCFramingError: Error, Hashable, Sendable, CustomStringConvertib
 public struct GRPCMessageReader: Sendable {
   private static let prefixCount = 5
 
+  // In few bytes, as there are thousands of readers.
+  private var state = State.reading(PieceCutter())
   private let maximumMessageSize: UInt32
-  private var cutter = PieceCutter()
-  /// A reference, as there are thousands of readers and few of them fail.
-  private var failure: Failure?
+
+  private enum State: Sendable {
+    case reading(PieceCutter)
+    case failed(Failure)
+  }
 
   private final class Failure: Sendable {
     let error: GRPCFramingError
@@ -44,26 +48,35 @@ public struct GRPCMessageReader: Sendable {
   }
 
   /// Whether the input so far ends after a message: if not, and the stream ends, it was cut off.
-  public var isBetweenMessages: Bool { cutter.isEmpty }
+  public var isBetweenMessages: Bool { incompleteBytes == 0 }
 
   /// Bytes that are kept of a message that is not complete.
-  public var incompleteBytes: Int { cutter.count }
+  public var incompleteBytes: Int { if case .reading(let cutter) = state { cutter.count } else { 0 } }
+
+  /// Gives up an incomplete message, for a call of which nothing more is wanted: what comes later makes no sense.
+  public mutating func drop() { if case .reading = state { state = .reading(PieceCutter()) } }
 
   /// The next message; nil when `input` is used up. What is taken is removed from the front of `input`.
   ///
   /// - Throws: RESOURCE_EXHAUSTED as soon as a length above the maximum is seen, INTERNAL for a compressed flag that is
   ///   neither 0 nor 1; and the same from then on.
   public mutating func next(from input: inout ArraySlice<UInt8>) throws(GRPCFramingError) -> GRPCMessage? {
-    if let failure { throw failure.error }
+    var cutter = PieceCutter()
+    switch state {
+    case .reading(let current): cutter = current
+    case .failed(let failure): throw failure.error
+    }
+    // Held once while it grows.
+    state = .reading(PieceCutter())
     let maximum = Int(maximumMessageSize)
     do {
       let whole = try cutter.next(from: &input, prefix: Self.prefixCount) { bytes throws(GRPCFramingError) in
         Self.prefixCount + (try Self.messageSize(bytes, atMost: maximum))
       }
+      state = .reading(cutter)
       return whole.map { GRPCMessage(compressed: $0.first == 1, bytes: $0.dropFirst(Self.prefixCount)) }
     } catch {
-      failure = Failure(error)
-      cutter = PieceCutter()
+      state = .failed(Failure(error))
       throw error
     }
   }

@@ -40,16 +40,27 @@ public struct HPACKDecoder: Sendable {
     if maximumTableSize == 0 { table.empty() }
   }
 
+  /// How many times the maximum a list may be before it ends the connection: by references to a long entry of the table, a
+  /// block of some kilobytes would make the decoder copy many megabytes ("HPACK bomb", CVE-2016-6581).
+  private static let maximumExcess = 4
+
   /// Decodes a whole block and appends its fields to `list`, which should be empty.
   ///
-  /// - Throws: COMPRESSION_ERROR, which ends the connection: `list` is then of no use, and neither is this decoder.
+  /// - Throws: COMPRESSION_ERROR, or ENHANCE_YOUR_CALM for a list that is four times as large as it may be. Either ends
+  ///   the connection: `list` is then of no use, and neither is this decoder.
   public mutating func decode(_ block: ArraySlice<UInt8>, into list: inout HeaderList) throws(HTTP2Error) -> Outcome {
     let bytes = block.span
     var offset = 0
     var outcome = Outcome.complete
+    var size = 0
     try readUpdates(from: bytes, at: &offset)
     while offset < bytes.count {
+      let before = list.size
       try readField(from: bytes, at: &offset, into: &list)
+      size += list.size - before
+      guard size <= Int(maximumListSize) * Self.maximumExcess else {
+        throw HTTP2Error(.enhanceYourCalm, "a header list above \(Int(maximumListSize) * Self.maximumExcess) bytes")
+      }
       if list.size > Int(maximumListSize) {
         // The rest still has to pass through the table.
         list.removeLast()

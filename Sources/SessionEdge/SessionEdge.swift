@@ -16,15 +16,16 @@ public protocol EdgeCall: AnyObject, Sendable {
   func end(_ status: EdgeStatus)
 }
 
-/// What the application does with one call. The edge calls these in order, never two at once.
+/// What the application does with calls. For one call the edge calls these in order, never two at once. A handler may serve any
+/// number of calls: one that keeps nothing for each costs nothing for each.
 public protocol EdgeCallHandler: AnyObject, Sendable {
-  func messageReceived(_ message: [UInt8])
+  func messageReceived(_ message: [UInt8], on call: any EdgeCall)
   /// The client half-closed.
-  func inputEnded()
+  func inputEnded(of call: any EdgeCall)
   /// `count` message bytes of earlier `send`s were handed to the transport, within its flow control.
-  func bytesWritten(_ count: Int)
+  func bytesWritten(_ count: Int, on call: any EdgeCall)
   /// Always called, exactly once and last: after `end` was carried out, the client cancelled, or the connection went.
-  func closed(_ reason: EdgeCloseReason)
+  func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason)
 }
 
 public enum EdgeCloseReason: Sendable, Hashable {
@@ -89,8 +90,13 @@ public struct EdgeConfiguration: Sendable, Hashable {
   public var maximumConnectionsPerAddress: Int = 0
   /// Calls that are open at once on one connection: a proxy may bring many clients on one.
   public var maximumCallsPerConnection: Int = 1_024
-  /// Frames that carry no message, for each second, with ten seconds' worth at once.
-  public var overheadFramesPerSecond: Int = 200
+  /// New connections of one IP address for each second, with ten seconds' worth at once; 0: no limit.
+  public var newConnectionsPerSecondAndAddress: Int = 0
+  /// Frames that a client may send on a connection for each second, with ten seconds' worth at once; more with what it is
+  /// sent.
+  public var framesPerSecond: Int = 200
+  /// Calls that a client may open on a connection for each second, with ten seconds' worth at once.
+  public var newCallsPerSecond: Int = 100
   /// For the greeting of a connection, for a frame or message that has begun, and for the end of a call to be read.
   public var patience: Duration = .seconds(10)
   /// A connection without a call is closed after this.

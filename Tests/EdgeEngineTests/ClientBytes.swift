@@ -134,13 +134,28 @@ struct ServedConnection {
   }
 
   /// What the server has said, with header blocks decoded.
-  mutating func said() throws -> [Said] {
+  mutating func said(frameSize: Int = 16_384) throws -> [Said] {
+    reader.maximumFrameSize = frameSize
     var rest = output[...]
     output = []
     var said: [Said] = []
     while let frame = try reader.next(from: &rest) { said.append(try Said(frame, &decoder)) }
     return said
   }
+}
+
+/// A connection with one open call, its greeting read.
+func connected(
+  _ limits: EngineLimits = EngineLimits(), settings: [Setting] = []
+) throws -> (ServedConnection, ClientBytes) {
+  var client = ClientBytes(settings: settings)
+  client.open(1)
+  client.acknowledgeSettings()
+  var served = ServedConnection(limits)
+  served.receive(client.take())
+  _ = try served.said()
+  _ = served.takeHappened()
+  return (served, client)
 }
 
 enum Said: Hashable {

@@ -4,20 +4,6 @@ import SessionEdge
 import Testing
 
 @Suite struct ServerConnectionTests {
-  /// A connection with one open call, its greeting read.
-  private func connected(
-    _ limits: EngineLimits = EngineLimits(), settings: [Setting] = []
-  ) throws -> (ServedConnection, ClientBytes) {
-    var client = ClientBytes(settings: settings)
-    client.open(1)
-    client.acknowledgeSettings()
-    var served = ServedConnection(limits)
-    served.receive(client.take())
-    _ = try served.said()
-    _ = served.takeHappened()
-    return (served, client)
-  }
-
   @Test(arguments: [Int.max, 1, 2, 3, 7, 64]) func aCallRunsFromHeadersToTrailers(pieces: Int) throws {
     var client = ClientBytes()
     client.open(1)
@@ -185,18 +171,11 @@ import Testing
     guard case .closed(1, .connectionLost) = served.takeHappened().last else { return #expect(Bool(false)) }
   }
 
-  @Test func whatIsNotCompletedInTimeEndsTheConnection() throws {
+  @Test func aGreetingOrACallThatDoesNotComeEndsTheConnection() throws {
     var greeting = ServedConnection()
     greeting.receive(Array(clientPreface.prefix(5)))
     greeting.pass(10_000)
     #expect(greeting.engine.isFinished)
-    var (served, client) = try connected()
-    client.data([0, 0, 0, 0, 9, 1], 1)
-    served.receive(client.take())
-    served.pass(9_999)
-    #expect(!served.engine.isFinished)
-    served.pass(1)
-    #expect(served.engine.isFinished)
     var (idle, leaving) = try connected()
     FrameWriter.appendReset(stream: 1, code: .cancel, to: &leaving.bytes)
     idle.receive(leaving.take())
@@ -228,44 +207,6 @@ import Testing
     served.produce()
     served.pass(10_000)
     #expect(try served.said().contains(.reset(1, .cancel)))
-  }
-
-  @Test func floodsOfWhatBringsNothingEndTheConnection() throws {
-    let floods: [(inout ClientBytes, StreamIdentifier) -> Void] = [
-      { client, _ in FrameWriter.appendPing(data: 0, acknowledgement: false, to: &client.bytes) },
-      { client, _ in FrameWriter.appendSettings([], to: &client.bytes) },
-      { client, _ in FrameWriter.appendSettingsAcknowledgement(to: &client.bytes) },
-      { client, _ in client.data([], 1) },
-      { client, _ in client.frame(2, 1, [0, 0, 0, 0, 0]) },
-      { client, _ in client.frame(77, 0, []) },
-      { client, _ in FrameWriter.appendWindowUpdate(stream: 1, increment: 1, to: &client.bytes) },
-      { client, stream in
-        client.open(stream)
-        FrameWriter.appendReset(stream: stream, code: .cancel, to: &client.bytes)
-      },
-    ]
-    for (index, flood) in floods.enumerated() {
-      var (served, client) = try connected()
-      for number in 0..<2_100 { flood(&client, StreamIdentifier(3 + 2 * number)) }
-      served.receive(client.take())
-      #expect(served.engine.isFinished, "flood \(index)")
-      guard case .goAway(_, .enhanceYourCalm, _) = try served.said().last else {
-        Issue.record("flood \(index) was not told to be calm")
-        continue
-      }
-    }
-  }
-
-  @Test func aClientThatAcknowledgesWhatItReadsIsNoFlood() throws {
-    var (served, client) = try connected()
-    for _ in 0..<5_000 {
-      served.send([UInt8](repeating: 1, count: 200), on: 1)
-      served.produce()
-      FrameWriter.appendWindowUpdate(stream: 1, increment: 205, to: &client.bytes)
-      FrameWriter.appendWindowUpdate(stream: 0, increment: 205, to: &client.bytes)
-      served.receive(client.take())
-    }
-    #expect(!served.engine.isFinished)
   }
 
   @Test func whatIsNoGRPCIsRefused() throws {

@@ -261,8 +261,12 @@ import Testing
     let value = [UInt8](repeating: 97, count: 4_000)
     _ = try decode([0x40, 1, 97, 0x7f, 0xa1, 0x1e] + value, &decoder)
     var list = HeaderList()
-    #expect(try decoder.decode([UInt8](repeating: 0xbe, count: 10_000)[...], into: &list) == .tooLarge)
+    #expect(try decoder.decode([UInt8](repeating: 0xbe, count: 9)[...], into: &list) == .tooLarge)
     #expect(list.count == 2 && list.size <= 10_000)
+    let error = #expect(throws: HTTP2Error.self) {
+      _ = try decoder.decode([UInt8](repeating: 0xbe, count: 10)[...], into: &list)
+    }
+    #expect(error?.code == .enhanceYourCalm)
   }
 
   @Test func aFieldThatIsLargerThanTheTableEmptiesIt() throws {

@@ -25,7 +25,7 @@ final class EchoApplication: EdgeApplication {
 
   func callOpened(_ call: any EdgeCall, method: String, metadata: [(String, String)]) -> any EdgeCallHandler {
     state.withLock { $0.calls.append(call) }
-    return Handler(application: self, call: call, echoes: method.hasSuffix("Echo"))
+    return Handler(application: self, echoes: method.hasSuffix("Echo"))
   }
 
   func closeReason() async throws -> EdgeCloseReason {
@@ -43,12 +43,10 @@ final class EchoApplication: EdgeApplication {
 
   private final class Handler: EdgeCallHandler {
     let application: EchoApplication
-    let call: any EdgeCall
     let echoes: Bool
 
-    init(application: EchoApplication, call: any EdgeCall, echoes: Bool) {
+    init(application: EchoApplication, echoes: Bool) {
       self.application = application
-      self.call = call
       self.echoes = echoes
     }
 
@@ -62,24 +60,24 @@ final class EchoApplication: EdgeApplication {
 
     private func leave() { application.state.withLock { $0.inside -= 1 } }
 
-    func messageReceived(_ message: [UInt8]) {
+    func messageReceived(_ message: [UInt8], on call: any EdgeCall) {
       note { $0.received.append(message) }
       defer { leave() }
       if echoes { call.send(message) }
     }
 
-    func inputEnded() {
+    func inputEnded(of call: any EdgeCall) {
       note { $0.inputEnds += 1 }
       defer { leave() }
       if echoes { call.end(EdgeStatus(.ok, trailers: ["echoed": "yes"])) }
     }
 
-    func bytesWritten(_ count: Int) {
+    func bytesWritten(_ count: Int, on call: any EdgeCall) {
       note { $0.written += count }
       leave()
     }
 
-    func closed(_ reason: EdgeCloseReason) {
+    func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {
       note { $0.closes.append(reason) }
       leave()
     }

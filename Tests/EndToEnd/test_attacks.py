@@ -1,0 +1,113 @@
+"""What strangers do to a pod by frames, headers and windows, each against its bound: it ends with the right error, costs bounded
+memory and time, and the sessions of others are served meanwhile. Docs/edge.md has the bounds and their settings."""
+
+from __future__ import annotations
+
+import hpack
+import pytest
+from hyperframe import frame as frames
+from pushring.v1 import message_pb2
+
+from harness.attacks import BOMB, FLOODS, METADATA, a_window_overflows, hellos
+from harness.bounds import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM, attacked
+from harness.http2 import Connection, data, headers, hello, raw_frame, window_update
+
+# Floods
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_is_told_to_be_calm(pod, name):
+    with attacked(pod):
+        ended = [FLOODS[name](pod.address) for _ in range(3)]
+    assert [connection.error for connection in ended] == [ENHANCE_YOUR_CALM] * 3, [connection.words for connection in ended]
+
+
+def test_hellos_are_limited_on_a_connection(impatient, pod):
+    """As fast as they are welcomed: only a bound on calls holds that back, for every Hello is answered."""
+    registered = impatient.metric(pod, "pushring_registration_seconds_count")
+    with attacked(pod, seconds=30):
+        welcomed, connection = hellos(pod.address, seconds=4)
+    # Twice the calls that may be open, and a hundred a second.
+    assert 200 < welcomed < 2_048 + 100 * 8
+    assert connection.error in (None, ENHANCE_YOUR_CALM)
+    assert impatient.metric(pod, "pushring_registration_seconds_count") - registered <= welcomed + 200
+    connection.close()
+
+
+def test_calls_beyond_the_limit_are_refused_and_the_others_stay(pod):
+    with attacked(pod):
+        connection = Connection(pod.address).open_session("many")
+        connection.send(b"".join(headers(2 * number + 3) for number in range(1_100)))
+        assert connection.read_until(lambda: len(connection.resets) >= 77)
+        assert set(connection.resets) == {REFUSED_STREAM} and len(connection.resets) == 77
+        connection.send(data(1, hello("again")))
+        assert connection.read_until(lambda: any(f.stream_id == 1 for f in connection.of(frames.HeadersFrame)[1:]))
+        connection.close()
+
+
+# Headers
+
+
+def test_metadata_that_is_too_large_is_refused_with_431(pod):
+    with attacked(pod):
+        connection = Connection(pod.address)
+        connection.send(headers(1, METADATA))
+        connection.send(headers(3))
+        assert connection.read_until(lambda: connection.of(frames.HeadersFrame))
+        answer = connection.of(frames.HeadersFrame)[0]
+        assert answer.stream_id == 1 and "END_STREAM" in answer.flags
+        # :status by its name in the static table, and a literal of three bytes, perhaps in Huffman's code.
+        assert dict(hpack.Decoder().decode(answer.data))[":status"] == "431"
+        connection.close()
+
+
+def test_a_header_block_of_megabytes_is_not_kept(pod):
+    with attacked(pod):
+        connection = Connection(pod.address)
+        for number in range(200):
+            if not connection.send(raw_frame(1 if number == 0 else 9, 0, 1, b"\0" * 16_000)):
+                break
+        connection.read_to_end()
+    assert connection.error == ENHANCE_YOUR_CALM
+
+
+def test_an_hpack_bomb_is_not_expanded(pod):
+    with attacked(pod, mebibytes=8):
+        connection = Connection(pod.address, acknowledge=False)
+        connection.send(headers(1, BOMB))
+        connection.read_to_end()
+    assert connection.error == ENHANCE_YOUR_CALM and "header list" in connection.words
+
+
+# Windows
+
+
+def test_a_window_that_overflows_ends_the_connection_or_its_stream(pod):
+    with attacked(pod):
+        assert a_window_overflows(pod.address).error == FLOW_CONTROL_ERROR
+        connection = Connection(pod.address).open_session("overflow")
+        connection.send(window_update(1, 0x7FFF_FFFF))
+        assert connection.read_until(lambda: connection.resets)
+    assert connection.resets == [FLOW_CONTROL_ERROR]
+
+
+def test_a_window_that_stays_shut_keeps_a_bounded_queue(pod, push):
+    """A megabyte, --outbound-limit; then pushes are told that the session is slow."""
+    with attacked(pod, seconds=20):
+        connection = Connection(pod.address, initial_window_size=0)
+        connection.send(headers(1) + data(1, hello("shut")) + window_update(1, 5_000))
+        assert connection.read_until(lambda: connection.welcomed)
+        outcomes = [push("shut", 100_000) for _ in range(15)]
+    assert outcomes[0] == message_pb2.OUTCOME_DELIVERED and outcomes[-1] == message_pb2.OUTCOME_SLOW
+    connection.close()
+
+
+def test_a_window_that_opens_a_byte_at_a_time_is_given_up(pod, push):
+    with attacked(pod, seconds=6):
+        connection = Connection(pod.address, initial_window_size=0)
+        connection.send(headers(1) + data(1, hello("bytes")) + window_update(1, 5_000))
+        assert connection.read_until(lambda: connection.welcomed)
+        push("bytes", 100_000)
+        connection.send(window_update(1, 1) * 6_000)
+        connection.read_to_end()
+    assert connection.error == ENHANCE_YOUR_CALM

@@ -38,8 +38,9 @@ let programs: [Target] = [
     name: "pushring",
     dependencies: [
       "SessionManager", "Sender", "SessionClient", "Administration", "Observability", "Settings",
-      "RedisDirectory", "RedisClient", "EpollSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing", "Sessions",
-      "Placement", "HashRing", "Scale", "LoadClient", "Polling", "BenchResults", "CMalloc", arguments, logging, metrics,
+      "RedisDirectory", "RedisClient", "EpollSessionEdge", "SessionEdge", "Wire", "Simulation", "Routing",
+      "Rebalancing", "Sessions", "Placement", "HashRing", "Scale", "LoadClient", "Polling", "BenchResults", "CMalloc",
+      arguments, logging, metrics,
       lifecycle,
       signals, grpcCore,
       grpcProtobuf, grpcTransport, protobuf,
@@ -53,8 +54,9 @@ let shells: [Target] = [
   .target(
     name: "SessionManager",
     dependencies: [
-      "SessionEdge", "GRPCServing", "Listening", "RedisDirectory", "Wire", "Placement", "Sessions", "HashRing",
-      grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"), nio("NIOPosix"),
+      "SessionEdge", "GRPCServing", "Listening", "RedisDirectory", "Wire", "Rebalancing", "Placement", "Sessions",
+      "HashRing", grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"),
+      nio("NIOPosix"),
     ],
     swiftSettings: settings),
   .target(
@@ -70,7 +72,10 @@ let shells: [Target] = [
     swiftSettings: settings),
   .target(
     name: "Administration",
-    dependencies: ["RedisDirectory", "Wire", "Placement", "Sessions", "HashRing", logging],
+    dependencies: [
+      "RedisDirectory", "Wire", "Routing", "Rebalancing", "Placement", "Sessions", "HashRing", grpcCore, grpcTransport,
+      logging,
+    ],
     swiftSettings: settings),
   .target(name: "GRPCServing", dependencies: ["Listening", grpcTransport, nio("NIOCore")], swiftSettings: settings),
   .target(name: "Listening", dependencies: [nio("NIOCore")], swiftSettings: settings),
@@ -124,9 +129,11 @@ let core: [Target] = [
   .target(name: "SessionEdge", swiftSettings: settings),
   .target(name: "HTTP2Wire", swiftSettings: settings),
   .target(
-    name: "Simulation", dependencies: ["Routing", "Sessions", "Placement", "HashRing"], swiftSettings: settings),
+    name: "Simulation", dependencies: ["Routing", "Rebalancing", "Sessions", "Placement", "HashRing"],
+    swiftSettings: settings),
   .target(name: "Scale", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
   .target(name: "Routing", dependencies: ["Placement", "Sessions", "HashRing"], swiftSettings: settings),
+  .target(name: "Rebalancing", dependencies: ["Sessions", "Placement", "HashRing"], swiftSettings: settings),
   .target(name: "Sessions", dependencies: ["Placement"], swiftSettings: settings),
   .target(name: "Placement", dependencies: ["HashRing"], swiftSettings: settings),
   .target(
@@ -162,9 +169,19 @@ let tests: [Target] = [
   .testTarget(name: "BenchResultsTests", dependencies: ["BenchResults"], swiftSettings: settings),
   .testTarget(
     name: "EdgeEngineTests", dependencies: ["EdgeEngine", "SessionEdge", "HTTP2Wire"], swiftSettings: settings),
-  .testTarget(name: "EpollSessionEdgeTests", dependencies: ["EpollSessionEdge"], swiftSettings: settings),
+  .testTarget(name: "EpollSessionEdgeTests", dependencies: ["EpollSessionEdge", "CEpoll"], swiftSettings: settings),
   .testTarget(name: "HTTP2WireTests", dependencies: ["HTTP2Wire"], swiftSettings: settings),
+  .target(
+    name: "EdgeFuzzing", dependencies: ["EdgeEngine", "SessionEdge", "HTTP2Wire"], path: "Tests/EdgeFuzzing",
+    exclude: ["Corpus", "Entry", "http2.dict"], swiftSettings: settings),
+  // With wire-probe, the program by which Tests/EndToEnd compare what is on the wire, so that it is built with the tests.
+  .testTarget(name: "EdgeFuzzingTests", dependencies: ["EdgeFuzzing", "wire-probe"], swiftSettings: settings),
+  .executableTarget(
+    name: "wire-probe", dependencies: ["EdgeEngine", "SessionEdge", "HTTP2Wire"], path: "Tests/WireProbe",
+    swiftSettings: settings),
   .testTarget(name: "PlacementTests", dependencies: ["Placement", "HashRing"], swiftSettings: settings),
+  .testTarget(
+    name: "RebalancingTests", dependencies: ["Rebalancing", "Sessions", "Placement"], swiftSettings: settings),
   .testTarget(name: "SessionsTests", dependencies: ["Sessions", "Placement"], swiftSettings: settings),
   .testTarget(
     name: "SimulationTests", dependencies: ["Simulation"], exclude: ["Scenarios"], swiftSettings: settings),
@@ -226,6 +243,7 @@ let package = Package(
     // Only for Benchmarks/parts: a package of its own sees no targets but those of products. No API to depend on.
     .library(name: "PushRingParts", targets: ["HashRing", "Placement", "Sessions", "Routing", "HTTP2Wire"]),
     .library(name: "CHiredis", targets: ["CHiredis"]),
+    .library(name: "CMalloc", targets: ["CMalloc"]),
   ],
   dependencies: [
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),

@@ -75,7 +75,8 @@ extension LoadLoop {
     switch frame {
     case .welcome(let epoch, let successors): welcomed(index, epoch, successors, now)
     case .message(let payload): messageCame(index, payload, now)
-    case .reconnect(let endpoint): move(index, to: endpoint)
+    case .reconnect(let endpoint, let ticket):
+      if !endpoint.isEmpty { move(index, to: endpointIndex(endpoint), ticket: ticket) }
     case .ping(let nonce):
       let pong = pongFrame(nonce: nonce)
       var framed: [UInt8] = []
@@ -90,7 +91,13 @@ extension LoadLoop {
     sessions[index].epoch = epoch
     sessions[index].failures = 0
     report.welcomes += 1
-    if measuringSince != nil { receipts.connects.record((now - sessions[index].began) / 1_000) }
+    let took = (now - sessions[index].began) / 1_000
+    if sessions[index].role == .arriving {
+      if measuringSince != nil { receipts.moves.record(took) }
+      moved(index)
+    } else if measuringSince != nil {
+      receipts.connects.record(took)
+    }
     interval(now) { $0.welcomes += 1 }
     // Where to go when this pod is lost.
     if let first = successors.first { sessions[index].endpoint = Int32(endpointIndex(first)) }
@@ -115,7 +122,8 @@ extension LoadLoop {
     while receipts.sessions.count <= push { receipts.sessions.append(0) }
     let bit = UInt64(1) << UInt64(sessions[index].number % 64)
     if receipts.sessions[push] & bit != 0, !message.isShared {
-      report.duplicates += 1
+      // Both streams of a session that moves deliver.
+      if sessions[index].partner < 0 { report.duplicates += 1 }
       return
     }
     receipts.sessions[push] |= bit
@@ -129,9 +137,4 @@ extension LoadLoop {
 
   /// Bounds what a run remembers.
   private static let maximumPushes = 20_000_000
-
-  private mutating func move(_ index: Int, to endpoint: String) {
-    if !endpoint.isEmpty { sessions[index].endpoint = Int32(endpointIndex(endpoint)) }
-    lost(index, "the pod asked to go elsewhere")
-  }
 }

@@ -20,6 +20,8 @@ struct LoadLoop: ~Copyable {
   /// Sessions to connect, in order.
   private var planned: [Int] = []
   private var nextPlanned = 0
+  /// Places in `sessions` that moves have left.
+  private var free: [Int] = []
   private var connectRate = 0.0
   private var connectsDue = 0.0
   private var lastTurn = monotonicNanoseconds()
@@ -80,7 +82,8 @@ struct LoadLoop: ~Copyable {
 
   private mutating func closeSome(_ count: Int) {
     var left = count
-    for index in sessions.indices.reversed() where left > 0 && sessions[index].phase == .live {
+    for index in sessions.indices.reversed()
+    where left > 0 && sessions[index].phase == .live && sessions[index].role == .sole {
       disconnect(index)
       sessions[index].phase = .closed
       left -= 1
@@ -89,12 +92,12 @@ struct LoadLoop: ~Copyable {
 
   private func counted() -> LoadReport {
     var counted = report
-    for session in sessions {
+    for session in sessions where session.role != .arriving || session.partner < 0 {
       switch session.phase {
       case .live: counted.live += 1
       case .connecting, .opening: counted.connecting += 1
       case .planned, .waiting: counted.waiting += 1
-      case .closed: break
+      case .releasing, .closed: break
       }
     }
     return counted
@@ -145,7 +148,7 @@ struct LoadLoop: ~Copyable {
     while churnDue >= 1 {
       churnDue -= 1
       let index = random.below(sessions.count)
-      guard sessions[index].phase == .live else { continue }
+      guard sessions[index].phase == .live, sessions[index].role == .sole else { continue }
       disconnect(index)
       wait(index, base: 200_000_000)
     }
@@ -165,7 +168,7 @@ struct LoadLoop: ~Copyable {
 
   // MARK: Connecting
 
-  private mutating func connect(_ index: Int) {
+  private mutating func connect(_ index: Int, ticket: [UInt8] = []) {
     let now = monotonicNanoseconds()
     sessions[index].began = now
     sessions[index].generation &+= 1
@@ -178,7 +181,7 @@ struct LoadLoop: ~Copyable {
       sessions[index].phase = .connecting
       sessions[index].frames = FrameReader(role: .client)
       sessions[index].messages = GRPCMessageReader(maximumMessageSize: 1 << 20)
-      sessions[index].output = firstBytes(index)
+      sessions[index].output = firstBytes(index, ticket)
       sessions[index].consumed = 0
       sessions[index].awaitsRoom = true
       try poller.add(descriptor, token: token(index), writable: true)
@@ -188,7 +191,7 @@ struct LoadLoop: ~Copyable {
   }
 
   /// Preface, settings, the call and its Hello: sent in one piece as soon as the connection stands.
-  private func firstBytes(_ index: Int) -> [UInt8] {
+  private func firstBytes(_ index: Int, _ ticket: [UInt8]) -> [UInt8] {
     let session = sessions[index]
     var output = clientPreface
     FrameWriter.appendSettings([Setting(.enablePush, 0)], to: &output)
@@ -204,7 +207,7 @@ struct LoadLoop: ~Copyable {
     appendMessage(
       helloFrame(
         user: LoadPlan.userName(Int(session.user)), session: LoadPlan.sessionName(Int(session.number)),
-        epoch: session.epoch), to: &output)
+        epoch: session.epoch, ticket: ticket), to: &output)
     return output
   }
 
@@ -268,23 +271,95 @@ struct LoadLoop: ~Copyable {
   // MARK: Ends
 
   mutating func lost(_ index: Int, _ reason: String) {
+    if sessions[index].phase == .releasing { return released(index) }
     guard sessions[index].phase == .live else { return failed(index, reason) }
-    report.lostStreams += 1
-    interval(monotonicNanoseconds()) { $0.lostStreams += 1 }
-    note(reason)
+    if sessions[index].role == .leaving {
+      sessions[Int(sessions[index].partner)].partner = -1
+      // The new pod has released it; its Welcome is on its way to us.
+      guard !reason.contains("taken-over") else { return released(index) }
+      countLost(reason)
+      return released(index)
+    }
+    countLost(reason)
     disconnect(index)
     wait(index, base: 50_000_000)
   }
 
-  mutating func failed(_ index: Int, _ reason: String) {
-    report.failedConnects += 1
+  private mutating func countLost(_ reason: String) {
+    report.lostStreams += 1
+    interval(monotonicNanoseconds()) { $0.lostStreams += 1 }
     note(reason)
+  }
+
+  mutating func failed(_ index: Int, _ reason: String) {
+    note(reason)
+    if sessions[index].role == .arriving {
+      if sessions[index].partner >= 0 { return staysWhereItWas(index) }
+      // There is no old stream any more: it is the session.
+      sessions[index].role = .sole
+    }
+    report.failedConnects += 1
     disconnect(index)
     let failures = min(sessions[index].failures, 6)
     sessions[index].failures = failures + 1
     // Elsewhere the next time.
     if !endpoints.isEmpty { sessions[index].endpoint = Int32(random.below(endpoints.count)) }
     wait(index, base: 50_000_000 << UInt64(failures))
+  }
+
+  // MARK: Moves
+
+  /// Make before break: a second entry opens the new stream while this one goes on.
+  mutating func move(_ index: Int, to endpoint: Int, ticket: [UInt8]) {
+    guard sessions[index].phase == .live, sessions[index].role == .sole, sessions[index].partner < 0 else { return }
+    var arriving = LoadSession(
+      user: Int(sessions[index].user), number: Int(sessions[index].number), endpoint: endpoint)
+    arriving.epoch = sessions[index].epoch
+    arriving.role = .arriving
+    arriving.partner = Int32(index)
+    arriving.generation = 0
+    let place: Int
+    if let old = free.popLast() {
+      arriving.generation = sessions[old].generation
+      sessions[old] = arriving
+      place = old
+    } else {
+      place = sessions.count
+      sessions.append(arriving)
+    }
+    sessions[index].role = .leaving
+    sessions[index].partner = Int32(place)
+    connect(place, ticket: ticket)
+  }
+
+  /// Welcomed: the old stream is half-closed, and read to its end.
+  mutating func moved(_ index: Int) {
+    let old = Int(sessions[index].partner)
+    report.moves += 1
+    sessions[index].role = .sole
+    guard old >= 0 else { return }
+    sessions[old].role = .sole
+    sessions[old].phase = .releasing
+    send(old) { FrameWriter.appendData([], stream: 1, endStream: true, to: &$0) }
+  }
+
+  private mutating func staysWhereItWas(_ index: Int) {
+    report.failedMoves += 1
+    let old = Int(sessions[index].partner)
+    sessions[old].role = .sole
+    sessions[old].partner = -1
+    released(index)
+  }
+
+  /// Its place is free for another.
+  private mutating func released(_ index: Int) {
+    let partner = Int(sessions[index].partner)
+    if partner >= 0, sessions[partner].partner == Int32(index) { sessions[partner].partner = -1 }
+    disconnect(index)
+    sessions[index].phase = .closed
+    sessions[index].role = .sole
+    sessions[index].partner = -1
+    free.append(index)
   }
 
   private mutating func disconnect(_ index: Int) {

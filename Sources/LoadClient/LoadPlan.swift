@@ -34,8 +34,12 @@ public struct LoadReport: Codable, Sendable {
   public var lostStreams = 0
   /// Connects that came to nothing, and were tried again.
   public var failedConnects = 0
+  /// Sessions that a pod asked to go, and that were welcomed elsewhere while their old stream lived.
+  public var moves = 0
+  /// Those that were asked and stayed.
+  public var failedMoves = 0
   public var messages = 0
-  /// Messages that came to one session twice.
+  /// Messages that came to one session twice, but for those on both streams of a session that moves.
   public var duplicates = 0
   /// Messages that are none of a benchmark.
   public var strangers = 0
@@ -53,6 +57,8 @@ public struct LoadReceipts: Codable, Sendable {
   public var latencies = LatencyBuckets()
   /// From the connect to the Welcome, in microseconds.
   public var connects = LatencyBuckets()
+  /// From the request to move to the Welcome elsewhere, in microseconds.
+  public var moves = LatencyBuckets()
   /// Per tenth of a second since the measurement began.
   public var timeline: [LoadInterval] = []
 

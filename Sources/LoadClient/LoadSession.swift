@@ -9,12 +9,26 @@ struct LoadSession {
     /// Hello is sent.
     case opening
     case live
+    /// Welcomed elsewhere; what is still under way on this stream is read to its end.
+    case releasing
     /// Lost, or refused; it will connect again.
     case waiting
     case closed
   }
 
+  /// While a session moves it has two entries here.
+  enum Role: UInt8 {
+    case sole
+    /// The pod asked it to go, and `partner` is on its way.
+    case leaving
+    /// The new stream of `partner`.
+    case arriving
+  }
+
   var socket: Int32 = -1
+  var role = Role.sole
+  /// The other entry of a session that moves, until the old stream is closed; -1: none.
+  var partner: Int32 = -1
   /// Whether the poller is asked to tell when there is room for output.
   var awaitsRoom = false
   var phase = Phase.planned

@@ -5,7 +5,7 @@ enum ServerFrame: Equatable {
   /// Where to go when the pod is lost, best first.
   case welcome(epoch: UInt64, successors: [String])
   case message(payload: ArraySlice<UInt8>)
-  case reconnect(endpoint: String)
+  case reconnect(endpoint: String, ticket: [UInt8])
   case ping(nonce: UInt64)
   case other
 
@@ -19,7 +19,8 @@ enum ServerFrame: Equatable {
     switch (field.number, field.value) {
     case (1, .bytes(let welcome)): self = Self.welcome(welcome)
     case (2, .bytes(let message)): self = .message(payload: message.field(2) ?? [])
-    case (3, .bytes(let reconnect)): self = .reconnect(endpoint: Self.endpoint(reconnect.field(1) ?? []))
+    case (3, .bytes(let reconnect)):
+      self = .reconnect(endpoint: Self.endpoint(reconnect.field(1) ?? []), ticket: Array(reconnect.field(3) ?? []))
     case (4, .bytes(let ping)): self = .ping(nonce: ping.number(1) ?? 0)
     default: self = .other
     }
@@ -119,8 +120,8 @@ extension ArraySlice<UInt8> {
   }
 }
 
-/// A `ClientFrame` with a Hello, as bytes.
-func helloFrame(user: String, session: String, epoch: UInt64) -> [UInt8] {
+/// A `ClientFrame` with a Hello of a client that can move, as bytes.
+func helloFrame(user: String, session: String, epoch: UInt64, ticket: [UInt8] = []) -> [UInt8] {
   var hello: [UInt8] = []
   appendField(1, Array(user.utf8), to: &hello)
   appendField(2, Array(session.utf8), to: &hello)
@@ -128,6 +129,9 @@ func helloFrame(user: String, session: String, epoch: UInt64) -> [UInt8] {
     hello.append(3 << 3)
     appendVarint(epoch, to: &hello)
   }
+  // Capabilities: moves.
+  appendField(5, [1 << 3, 1], to: &hello)
+  if !ticket.isEmpty { appendField(6, ticket, to: &hello) }
   var frame: [UInt8] = []
   appendField(1, hello, to: &frame)
   return frame

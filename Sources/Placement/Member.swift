@@ -23,7 +23,9 @@ public struct MemberDescription: Hashable, Sendable {
 public enum MemberState: String, Hashable, Sendable {
   /// Holds a lease and a part of the ring.
   case active
-  /// Holds a lease, serves the sessions it has, owns nothing.
+  /// Holds a lease, serves the sessions it has, owns nothing, by an operator's word.
+  case cordoned
+  /// The same while its process leaves.
   case draining
   /// Its lease ended, and it is not yet written off: it may resume until its grace is over.
   case grace

@@ -368,6 +368,31 @@ extension MemberPlacement {
     return ledger.record(report)
   }
 
+  /// All owners are told anew of all strays. What they have recorded beyond that stays: see `retractWrong`.
+  public mutating func reportAnew() -> OnChange {
+    for owner in Array(reports.keys) {
+      let series = nextSeries()
+      reports[owner]?.restart(series: series)
+    }
+    prepareAcknowledgement()
+    return .changed
+  }
+
+  /// `owner` has strays recorded as told by this member, which an audit did not find here. Those that are here after all,
+  /// and that the owner has to know of, stay.
+  public mutating func retractWrong(_ userHashes: [UInt64], at owner: Incarnation) -> OnChange {
+    guard window.current.member(owner) != nil else { return .nothing }
+    for user in userHashes where held[user] == nil || !ownersToKnow(of: user).contains(owner) {
+      // Told once more, so that there is something to retract.
+      tell(owner, user)
+      reports[owner]?.retract(user)
+    }
+    return .changed
+  }
+
+  /// Who told this member of a session of whom; in order.
+  public var recordedStrays: [(userHash: UInt64, reporter: Incarnation)] { ledger.entries }
+
   /// How many users have strays that this member was told of.
   public var strayCount: Int { ledger.count }
 }

@@ -16,6 +16,12 @@ struct StrayLedger: Sendable {
   /// Incarnations that told of strays.
   var reporting: [Incarnation] { Array(reporters.keys) }
 
+  /// Who told of a session of whom; in order.
+  var entries: [(userHash: UInt64, reporter: Incarnation)] {
+    holders.flatMap { user, reporters in reporters.map { (userHash: user, reporter: $0) } }
+      .sorted { ($0.userHash, $0.reporter) < ($1.userHash, $1.reporter) }
+  }
+
   func holders(of userHash: UInt64) -> [Incarnation] { holders[userHash] ?? [] }
 
   /// Records what comes next in the reporter's order; what was recorded before, or leaves a gap, changes nothing.

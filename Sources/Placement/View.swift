@@ -28,6 +28,8 @@ public struct View: Hashable, Sendable {
   public let newest: Incarnation
   /// In the order of the ring's members.
   private let owners: [Member]
+  /// Active members are in more than one zone.
+  private let hasZones: Bool
 
   /// - Throws: `HashRingError` when a member's weight or the number of tokens is out of bounds.
   /// - Parameters:
@@ -44,6 +46,7 @@ public struct View: Hashable, Sendable {
     for member in self.members where member.state == .active {
       active[member.podID] = member
     }
+    hasZones = Set(active.values.map(\.description.zone)).count > 1
     self.newest = max(newest ?? Incarnation(rawValue: 0), self.members.last?.incarnation ?? Incarnation(rawValue: 0))
     ring = try HashRing(
       members: active.values.map { RingMember(id: $0.podID, weight: $0.description.weight) },
@@ -57,10 +60,25 @@ public struct View: Hashable, Sendable {
     ring.ownerIndex(of: hash).map { owners[$0] }
   }
 
-  /// Up to `count` distinct active members, the owner first.
+  /// Up to `count` distinct active members: where a client of this user goes, in this order.
+  ///
+  /// First the owner, then who owns the user once the owner is gone, so that the loss of one pod makes no strays. The
+  /// others prefer zones that are not named yet: when a zone is lost, one of them is in another, if there is any.
   public func successors(ofUserHash hash: UInt64, count: Int) -> [Member] {
-    ring.successorIndices(of: hash, count: count).map { owners[$0] }
+    let looked = hasZones && count > 2 ? max(count, Self.zoneSearch) : count
+    let inOrder = ring.successorIndices(of: hash, count: looked).map { owners[$0] }
+    guard inOrder.count > count else { return inOrder }
+    var named = Array(inOrder.prefix(2))
+    var rest = Array(inOrder.dropFirst(2))
+    while named.count < count {
+      let zones = Set(named.map(\.description.zone))
+      named.append(rest.remove(at: rest.firstIndex { !zones.contains($0.description.zone) } ?? 0))
+    }
+    return named
   }
+
+  /// How many members are looked through for other zones.
+  private static let zoneSearch = 16
 
   /// The members without those of one pod, as a view of its own that nobody published: for asking "what if".
   public func without(podID: String) throws(HashRingError) -> View {

@@ -36,15 +36,19 @@ extension MemberDescription {
 public struct MemberLoad: Sendable, Hashable {
   public var sessions: Int
   public var strays: Int
-  public init(sessions: Int, strays: Int) {
+  /// Sessions at which the pod is full; 0: no limit.
+  public var limit: Int
+  public init(sessions: Int, strays: Int, limit: Int = 0) {
     self.sessions = sessions
     self.strays = strays
+    self.limit = limit
   }
 }
 
 public enum Renewal: Sendable, Hashable {
   /// `current`, so that the pod finds out that its view is old. `lease` is counted from before the call was made.
-  case renewed(lease: Duration, current: ViewStamp, takeovers: [Takeover])
+  /// `order` numbers the newest order of an operator, so that the pod finds out that there is one to read.
+  case renewed(lease: Duration, current: ViewStamp, takeovers: [Takeover], order: UInt64)
   /// The registry doesn't know this incarnation, or it is in grace: resume.
   case lapsed
 }

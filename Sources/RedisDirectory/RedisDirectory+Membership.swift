@@ -21,14 +21,19 @@ extension RedisDirectory {
   public func renew(_ incarnation: Incarnation, load: MemberLoad) async throws(DirectoryError) -> Renewal {
     async let taken = takeoversOrNone(incarnation)
     var reply = try await callMembership(
-      Scripts.renew, [RedisArgument(incarnation.rawValue), RedisArgument(load.sessions), RedisArgument(load.strays)])
+      Scripts.renew,
+      [
+        RedisArgument(incarnation.rawValue), RedisArgument(load.sessions), RedisArgument(load.strays),
+        RedisArgument(load.limit),
+      ])
     let takeovers = await taken
     guard reply.status == "renewed" else {
       guard reply.status == "lapsed" else { throw reply.rest.unexpected("status \"\(reply.status.prefix(40))\"") }
       return .lapsed
     }
     let lease = try reply.rest.microseconds()
-    return .renewed(lease: lease, current: try stamp(from: &reply.rest), takeovers: takeovers)
+    let current = try stamp(from: &reply.rest)
+    return .renewed(lease: lease, current: current, takeovers: takeovers, order: try reply.rest.number())
   }
 
   /// The same incarnation back, after its lease ended or the registry lost its data; active, also if it was draining

@@ -8,14 +8,20 @@ internal import Synchronization
 
 extension RedisDirectory {
   /// Writes the record of a session on `incarnation` with a new epoch, larger than the stored one, the registry's
-  /// microseconds and `lastEpoch`. Reports the takeover to the pod of the record that it replaces, which takes a
-  /// second round trip. A call that the server gets to only when its time-out is over writes nothing.
+  /// microseconds and `lastEpoch`. A call that the server gets to only when its time-out is over writes nothing.
+  /// - Parameter reportsTakeover: tells the pod of the record that is replaced to end its stream, which takes a second
+  ///   round trip. False for a move, where the old stream lives until the new one is welcomed: then call `release`, or
+  ///   `unregister` with the record that it replaced.
   public func register(
-    _ key: SessionKey, podID: String, incarnation: Incarnation, lastEpoch: Epoch
+    _ key: SessionKey, podID: String, incarnation: Incarnation, lastEpoch: Epoch, reportsTakeover: Bool = true
   ) async throws(DirectoryError) -> Registration {
-    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch) { return registration }
+    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch, reportsTakeover) {
+      return registration
+    }
     // Late, and answered in time: the server's clock is another one than it was, which is known now.
-    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch) { return registration }
+    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch, reportsTakeover) {
+      return registration
+    }
     throw DirectoryError(
       code: .unavailable,
       message: """
@@ -26,7 +32,7 @@ extension RedisDirectory {
 
   /// - Returns: nil when it was late by the server's clock.
   private func registerOnce(
-    _ key: SessionKey, _ podID: String, _ incarnation: Incarnation, _ lastEpoch: Epoch
+    _ key: SessionKey, _ podID: String, _ incarnation: Incarnation, _ lastEpoch: Epoch, _ reportsTakeover: Bool
   ) async throws(DirectoryError) -> Registration? {
     let recordsKey = keys.sessions(of: key.user)
     let latest = try await latestArgument()
@@ -37,7 +43,7 @@ extension RedisDirectory {
       Scripts.register, key: recordsKey,
       arguments: [
         RedisArgument(key.session.text), RedisArgument(podID), RedisArgument(incarnation.rawValue),
-        RedisArgument(lastEpoch.rawValue), latest,
+        RedisArgument(lastEpoch.rawValue), latest, reportsTakeover ? "" : "move",
       ], before: indexing(["SADD"], key, of: incarnation))
     let answer = try registration(
       of: key, podID: podID, incarnation: incarnation,
@@ -46,7 +52,9 @@ extension RedisDirectory {
       state.serverClock.answered(answer.time, toCallSent: sent, wasLate: answer.registration == nil)
     }
     guard let registration = answer.registration else { return nil }
-    if let replaced = registration.replaced { await reportTakeover(of: replaced, by: registration.record) }
+    if reportsTakeover, let replaced = registration.replaced {
+      await reportTakeover(of: replaced, by: registration.record)
+    }
     return registration
   }
 
@@ -62,9 +70,24 @@ extension RedisDirectory {
     return superseding
   }
 
+  /// The session that moved was welcomed: the pod that had it ends its old stream, and is not looked for there any more.
+  public func release(_ replaced: SessionRecord, by record: SessionRecord) async {
+    do {
+      _ = try await replace(record, by: record)
+    } catch {
+      logger.debug("A record goes on naming the one before", metadata: ["error": "\(error)"])
+    }
+    await reportTakeover(of: replaced, by: record)
+  }
+
   /// Deletes the record if pod, incarnation and epoch are still these; false when they are not.
-  public func unregister(_ record: SessionRecord) async throws(DirectoryError) -> Bool {
+  /// - Parameter replaced: put in its place, by the same step, when a move did not come to its welcome. Its pod is told,
+  ///   since its stream may have ended meanwhile: then it takes the record away itself.
+  public func unregister(_ record: SessionRecord, puttingBack replaced: SessionRecord? = nil)
+    async throws(DirectoryError) -> Bool
+  {
     let recordsKey = keys.sessions(of: record.key.user)
+    if let replaced { return try await putBack(replaced, insteadOf: record) }
     let value = try await evaluate(
       Scripts.unregister, key: recordsKey,
       arguments: [RedisArgument(record.key.session.text), RedisArgument(record.encoded)],
@@ -72,6 +95,23 @@ extension RedisDirectory {
     guard case .bulk(let stored) = value else { return value == .integer(1) }
     await keepIndexed(record.key, stored: stored, incarnation: record.incarnation)
     return false
+  }
+
+  private func putBack(_ replaced: SessionRecord, insteadOf record: SessionRecord) async throws(DirectoryError) -> Bool
+  {
+    let value = try await replace(record, by: replaced)
+    if value == .integer(1) { await reportTakeover(of: replaced, by: replaced) }
+    return value == .integer(1)
+  }
+
+  /// Into the index first: the end of the stream may have struck it out there.
+  private func replace(_ record: SessionRecord, by other: SessionRecord) async throws(DirectoryError) -> RedisValue {
+    try await evaluate(
+      Scripts.unregister, key: keys.sessions(of: record.key.user),
+      arguments: [
+        RedisArgument(record.key.session.text), RedisArgument(record.encoded), RedisArgument(other.encoded),
+      ],
+      before: indexing(["SADD"], other.key, of: other.incarnation))
   }
 
   /// All records of a user, dead incarnations' included: judge them by a view (`View.standing(of:)`).
@@ -87,7 +127,8 @@ extension RedisDirectory {
     return try records(of: user, from: &reply, storedAt: recordsKey)
   }
 
-  /// As `records`, and whether they are all: not while the registry, having lost data, waits for its members to register
+  /// As `records`, and before them, of sessions that are about to move, those of the streams that live meanwhile: they count
+  /// where the pod that the session moves to is gone. And whether they are all: not while the registry, having lost data, waits for its members to register
   /// their sessions again. A process that took over without anybody having noticed yet is told by its run id.
   public func vouchedRecords(of user: UserID) async throws(DirectoryError) -> UserRecords {
     let recordsKey = keys.sessions(of: user)
@@ -102,7 +143,7 @@ extension RedisDirectory {
       throw failed("read the records of a user", error)
     }
     var reply = try Reply(values[0], script: "HGETALL", key: recordsKey)
-    let records = try records(of: user, from: &reply, storedAt: recordsKey)
+    let records = try records(of: user, from: &reply, storedAt: recordsKey, withThoseBefore: true)
     guard case .array(let fields) = values[1], fields.count == 2, case .bulk(let known) = fields[0],
       case .bulk = fields[1]
     else { return UserRecords(records: records, areAll: false) }
@@ -153,19 +194,22 @@ extension RedisDirectory {
       verb.arguments + [RedisArgument(keys.index(of: incarnation)), RedisArgument(IndexEntry.encode(key))])
   }
 
-  func records(of user: UserID, from reply: inout Reply, storedAt key: String) throws(DirectoryError)
-    -> [SessionRecord]
+  func records(of user: UserID, from reply: inout Reply, storedAt key: String, withThoseBefore: Bool = false)
+    throws(DirectoryError) -> [SessionRecord]
   {
     var records: [SessionRecord] = []
+    var before: [SessionRecord] = []
     while !reply.isAtEnd {
       let name = try reply.text()
       let value = try reply.text()
       guard let session = try? SessionID(name) else {
         throw reply.unexpected("\"\(name.prefix(200))\" is no session id")
       }
-      records.append(try SessionRecord(key: .init(user: user, session: session), encoded: value, storedAt: key))
+      let sessionKey = SessionKey(user: user, session: session)
+      records.append(try SessionRecord(key: sessionKey, encoded: value, storedAt: key))
+      if withThoseBefore, let earlier = SessionRecord(key: sessionKey, before: value) { before.append(earlier) }
     }
-    return records
+    return before + records
   }
 
   private func registration(of key: SessionKey, podID: String, incarnation: Incarnation, from reply: Reply)

@@ -55,7 +55,7 @@ extension RedisDirectory {
     return Int(count)
   }
 
-  private func indexEntries(of incarnation: Incarnation, limit: Int) async throws(DirectoryError) -> [String] {
+  func indexEntries(of incarnation: Incarnation, limit: Int) async throws(DirectoryError) -> [String] {
     let value = try await send(
       "read the index of a departed pod",
       ["SRANDMEMBER", RedisArgument(keys.index(of: incarnation)), RedisArgument(limit)])
@@ -66,14 +66,14 @@ extension RedisDirectory {
     }
   }
 
-  private func deleteRecords(_ entries: [String], of incarnation: Incarnation) async throws(DirectoryError) -> Int {
+  func deleteRecords(_ entries: [String], of incarnation: Incarnation) async throws(DirectoryError) -> Int {
     var deleted = 0
     var rest = entries[...]
     while !rest.isEmpty {
       let batch = Array(rest.prefix(Self.batch))
       rest = rest.dropFirst(Self.batch)
-      let records = try await records(batch.compactMap(IndexEntry.decode), of: incarnation)
-      deleted += try await delete(records)
+      let leftovers = try await leftovers(batch.compactMap(IndexEntry.decode), of: incarnation)
+      deleted += try await delete(leftovers)
       let strikes =
         [RedisArgument("SREM"), RedisArgument(keys.index(of: incarnation))] + batch.map { RedisArgument($0) }
       _ = try await send("strike out swept sessions", RedisCommand(strikes))
@@ -81,21 +81,33 @@ extension RedisDirectory {
     return deleted
   }
 
+  private struct Leftover {
+    let record: SessionRecord
+    /// Of a session that was about to move to the dead pod.
+    let before: SessionRecord?
+  }
+
   /// What is stored for these sessions, as far as it still belongs to the incarnation.
-  private func records(_ sessions: [SessionKey], of incarnation: Incarnation)
-    async throws(DirectoryError) -> [SessionRecord]
+  private func leftovers(_ sessions: [SessionKey], of incarnation: Incarnation)
+    async throws(DirectoryError) -> [Leftover]
   {
     let results = await client.pipeline(
       sessions.map { ["HGET", RedisArgument(keys.sessions(of: $0.user)), RedisArgument($0.session.text)] })
-    var records: [SessionRecord] = []
+    var leftovers: [Leftover] = []
     for (key, result) in zip(sessions, results) {
       let value: RedisValue
       do { value = try result.get() } catch { throw failed("read records to sweep", error) }
       guard case .bulk(let bytes) = value else { continue }
-      guard let record = readable(bytes, key) else { continue }
-      if record.incarnation == incarnation { records.append(record) }
+      guard let record = readable(bytes, key), record.incarnation == incarnation else { continue }
+      let before = SessionRecord(key: key, before: String(decoding: bytes, as: UTF8.self))
+      leftovers.append(Leftover(record: record, before: before))
     }
-    return records
+    guard leftovers.contains(where: { $0.before != nil }) else { return leftovers }
+    let view = try await window()?.current
+    return leftovers.map { leftover in
+      let isHeld = leftover.before.map { view?.member($0.incarnation) != nil } ?? false
+      return Leftover(record: leftover.record, before: isHeld ? leftover.before : nil)
+    }
   }
 
   /// Nil when this version can't read it: then it is not this version's to delete, and must not hold up the others.
@@ -109,7 +121,18 @@ extension RedisDirectory {
     }
   }
 
-  private func delete(_ records: [SessionRecord]) async throws(DirectoryError) -> Int {
+  /// A session that was about to move is where it was: its record is put back.
+  private func delete(_ leftovers: [Leftover]) async throws(DirectoryError) -> Int {
+    var deleted = 0
+    for leftover in leftovers {
+      guard let before = leftover.before else { continue }
+      deleted += try await unregister(leftover.record, puttingBack: before) ? 1 : 0
+    }
+    return deleted + (try await delete(leftovers.filter { $0.before == nil }.map(\.record)))
+  }
+
+  /// Those that still are what they were.
+  func delete(_ records: [SessionRecord]) async throws(DirectoryError) -> Int {
     let results = await client.evaluate(
       Scripts.unregister,
       calls: records.map { record in

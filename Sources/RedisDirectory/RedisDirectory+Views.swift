@@ -120,7 +120,8 @@ extension RedisDirectory {
       guard line.remaining == 8 else { throw ViewCodingError(message: "\"\(text.prefix(200))\" is no member") }
       return MemberStatus(
         member: try Member(line: &line), leaseLeft: left,
-        load: MemberLoad(sessions: load.first ?? 0, strays: load.dropFirst().first ?? 0))
+        load: MemberLoad(
+          sessions: load.first ?? 0, strays: load.dropFirst().first ?? 0, limit: load.dropFirst(2).first ?? 0))
     } catch let error as ViewCodingError {
       throw reply.unexpected(error.message)
     } catch {

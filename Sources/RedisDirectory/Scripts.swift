@@ -12,6 +12,9 @@ enum Scripts {
   static let window = membership("window", PackageResources.window_lua)
   static let status = membership("status", PackageResources.status_lua)
 
+  static let order = membership("order", PackageResources.order_lua)
+  static let rebalance = membership("rebalance", PackageResources.rebalance_lua)
+
   static let register = script("register", PackageResources.register_lua)
   static let restore = script("restore", PackageResources.restore_lua)
   static let unregister = script("unregister", PackageResources.unregister_lua)

@@ -117,10 +117,8 @@ public final class SessionClient: Sendable {
     -> (stream: SessionStream, welcome: Pushring_V1_Welcome)?
   {
     emit(.moving(reason: text(request.reason), endpoint: request.endpoint.endpoint))
-    // Not all clients of a leaving pod at once: spread over the first part of the time that there is.
-    let spread = min(.seconds(1), Duration.milliseconds(Int64(request.deadlineMillis)) / 4)
-    try? await Task.sleep(for: spread * chance())
-    let named = [request.endpoint.endpoint] + request.successors.map(\.endpoint)
+    // The endpoint that is named has granted a place; only without one the client chooses. The pod paces its requests.
+    let named = request.hasEndpoint ? [request.endpoint.endpoint] : request.successors.map(\.endpoint)
     for endpoint in named where !endpoint.isEmpty && endpoint != old.endpoint {
       let stream = open(endpoint, ticket: Array(request.ticket))
       if let welcome = await stream.firstWelcome() {

@@ -1,7 +1,9 @@
 /// Delivers what Senders bring. A batch is answered before the next one is read, so that the stream's flow control
-/// bounds what waits here: delivery itself only queues, and never waits for a client.
+/// bounds what waits here: delivery itself only queues, and never waits for a client. What waits for a session's Welcome is
+/// answered later, in a batch of its own; admissions are bounded in number and time, and so is this.
 internal import GRPCCore
 internal import Placement
+internal import SessionEdge
 internal import Sessions
 internal import Wire
 
@@ -13,31 +15,65 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     response: RPCWriter<Pushring_V1_DeliverResultBatch>,
     context: ServerContext
   ) async throws {
-    for try await batch in request { try await response.write(answer(batch)) }
+    try await withThrowingDiscardingTaskGroup { group in
+      for try await batch in request {
+        let (answer, late) = answer(batch)
+        if !answer.results.isEmpty || late.isEmpty { try await response.write(answer) }
+        for late in late {
+          group.addTask { try await response.write(await self.answer(late, like: answer)) }
+        }
+      }
+    }
   }
 
-  private func answer(_ batch: Pushring_V1_DeliverBatch) -> Pushring_V1_DeliverResultBatch {
+  /// An answer that has to wait for a Welcome.
+  private struct LateAnswer: Sendable {
+    var result: Pushring_V1_DeliverResult
+    let held: [OneShot<SessionDelivery>]
+  }
+
+  private func answer(_ late: LateAnswer, like first: Pushring_V1_DeliverResultBatch) async
+    -> Pushring_V1_DeliverResultBatch
+  {
+    var late = late
+    // Each is settled when its admission is, which has a limit of its own.
+    for held in late.held {
+      guard let delivery = try? await held.value() else { continue }
+      late.result.sessions.append(Pushring_V1_SessionResult(delivery, detail: ""))
+    }
+    var answer = first
+    answer.results = [late.result]
+    return answer
+  }
+
+  private func answer(_ batch: Pushring_V1_DeliverBatch) -> (Pushring_V1_DeliverResultBatch, [LateAnswer]) {
     hub.stampsSeen(WindowStamps(batch.window))
     // Encoded once, however many sessions the message goes to.
     let frames = batch.messages.map(MessageFrame.init)
     var answer = Pushring_V1_DeliverResultBatch()
     let incarnation = hub.incarnation
     var isMember = true
-    answer.results = batch.requests.map { deliver($0, frames, &isMember) }
+    var late: [LateAnswer] = []
+    answer.results = batch.requests.compactMap { request in
+      let (result, held) = deliver(request, frames, &isMember)
+      if held.isEmpty { return result }
+      late.append(LateAnswer(result: result, held: held))
+      return nil
+    }
     // The same throughout, or what it says of strays is not of the one that was asked.
     if isMember, hub.incarnation == incarnation { answer.incarnation = incarnation?.rawValue ?? 0 }
     answer.window = Pushring_V1_ViewWindow(hub.window?.stamps ?? .none)
-    return answer
+    return (answer, late)
   }
 
   private func deliver(
     _ request: Pushring_V1_DeliverRequest, _ frames: [MessageFrame], _ isMember: inout Bool
-  ) -> Pushring_V1_DeliverResult {
+  ) -> (Pushring_V1_DeliverResult, held: [OneShot<SessionDelivery>]) {
     var result = Pushring_V1_DeliverResult()
     result.correlation = request.correlation
     guard request.messageIndex < frames.count else {
       result.error = "the request names message \(request.messageIndex), and the batch has \(frames.count)"
-      return result
+      return (result, [])
     }
     do {
       let user = try UserID(request.userID)
@@ -45,20 +81,21 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
         DeliveryTarget(session: try SessionID($0.sessionID), epoch: Epoch(rawValue: $0.epoch))
       }
       let frame = frames[Int(request.messageIndex)]
-      let (deliveries, claim) = hub.deliver(to: user, targets: targets, frame: frame)
-      result.sessions = deliveries.map {
+      let delivered = hub.deliver(to: user, targets: targets, frame: frame)
+      result.sessions = delivered.deliveries.map {
         Pushring_V1_SessionResult($0, detail: $0.outcome == .refused ? tooLarge(frame.size) : "")
       }
-      if let claim {
+      if let claim = delivered.claim {
         result.complete = claim.isComplete
         result.strayIncarnations = claim.strays.map(\.rawValue)
       } else {
         isMember = false
       }
+      return (result, delivered.held)
     } catch {
       result.error = "\(error)"
+      return (result, [])
     }
-    return result
   }
 
   private func tooLarge(_ size: MessageSize) -> String {

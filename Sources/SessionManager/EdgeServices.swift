@@ -1,12 +1,23 @@
 /// What the session edge serves: `Sessions.Connect`, `Sessions.Locate`, and the standard health service.
 internal import Placement
+internal import Rebalancing
 internal import SessionEdge
 internal import Sessions
 internal import SwiftProtobuf
 internal import Wire
 
 struct EdgeServices: EdgeApplication {
-  let hub: SessionHub
+  private let hub: SessionHub
+  private let connect: ConnectHandler
+  private let locate: OneRequestHandler
+  private let check: OneRequestHandler
+
+  init(hub: SessionHub) {
+    self.hub = hub
+    connect = ConnectHandler(hub)
+    locate = OneRequestHandler { message throws(RequestError) in try answerLocate(message, hub) }
+    check = OneRequestHandler { message throws(RequestError) in try checkHealth(message, hub.readiness) }
+  }
 
   private enum Method: String, CaseIterable {
     case connect = "pushring.v1.Sessions/Connect"
@@ -19,38 +30,34 @@ struct EdgeServices: EdgeApplication {
 
   func callOpened(_ call: any EdgeCall, method: String, metadata: [(String, String)]) -> any EdgeCallHandler {
     switch Method(rawValue: method) {
-    case .connect: return ConnectHandler(call, hub)
-    case .locate: return OneRequestHandler(call) { [hub] message throws(RequestError) in try locate(message, hub) }
-    case .check:
-      return OneRequestHandler(call) { [hub] message throws(RequestError) in
-        try checkHealth(message, hub.readiness)
-      }
-    case .watch: return WatchHealthHandler(call, hub.readiness)
+    case .connect:
+      hub.opened(call)
+      return connect
+    case .locate: return locate
+    case .check: return check
+    case .watch: return WatchHealthHandler(hub.readiness)
     case nil:
       call.end(EdgeStatus(.unimplemented, "there is no method \(method)"))
-      return OneRequestHandler(call) { _ in [] }
+      return check
     }
   }
 }
 
 // MARK: - Connect
 
-/// Reads one session's frames; everything that is decided is decided in the hub.
+/// Reads sessions' frames; everything that is decided is decided in the hub. One serves all sessions.
 final class ConnectHandler: EdgeCallHandler {
-  private let call: any EdgeCall
   private let hub: SessionHub
 
-  init(_ call: any EdgeCall, _ hub: SessionHub) {
-    self.call = call
-    self.hub = hub
-    hub.opened(call)
-  }
+  init(_ hub: SessionHub) { self.hub = hub }
 
-  func messageReceived(_ message: [UInt8]) {
+  func messageReceived(_ message: [UInt8], on call: any EdgeCall) {
     guard let frame = try? Pushring_V1_ClientFrame(serializedBytes: message) else {
       return hub.end(call, StreamEnd(.badFrame, "a frame that is no pushring.v1.ClientFrame"))
     }
-    if case .hello(let hello) = frame.frame { return hub.helloReceived(call, HelloRequest(hello)) }
+    if case .hello(let hello) = frame.frame {
+      return hub.helloReceived(call, HelloRequest(hello), ticket: MoveTicket(bytes: hello.ticket))
+    }
     guard hub.hasSaidHello(call) else {
       return hub.end(call, StreamEnd(.badHello, "the first frame must be Hello"))
     }
@@ -63,16 +70,16 @@ final class ConnectHandler: EdgeCallHandler {
   }
 
   /// The session is over by the client's wish; without a Hello there was none.
-  func inputEnded() {
+  func inputEnded(of call: any EdgeCall) {
     guard hub.hasSaidHello(call) else {
       return hub.end(call, StreamEnd(.badHello, "the stream ended before Hello"))
     }
     hub.left(call)
   }
 
-  func bytesWritten(_ count: Int) { hub.bytesWritten(call, count) }
+  func bytesWritten(_ count: Int, on call: any EdgeCall) { hub.bytesWritten(call, count) }
 
-  func closed(_ reason: EdgeCloseReason) { hub.closed(call, reason) }
+  func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) { hub.closed(call, reason) }
 }
 
 extension HelloRequest {
@@ -87,15 +94,11 @@ extension HelloRequest {
 
 /// Answers the first message and ends the call.
 final class OneRequestHandler: EdgeCallHandler {
-  private let call: any EdgeCall
   private let answer: @Sendable ([UInt8]) throws(RequestError) -> [UInt8]
 
-  init(_ call: any EdgeCall, answer: @escaping @Sendable ([UInt8]) throws(RequestError) -> [UInt8]) {
-    self.call = call
-    self.answer = answer
-  }
+  init(answer: @escaping @Sendable ([UInt8]) throws(RequestError) -> [UInt8]) { self.answer = answer }
 
-  func messageReceived(_ message: [UInt8]) {
+  func messageReceived(_ message: [UInt8], on call: any EdgeCall) {
     do {
       call.send(try answer(message))
       call.end(EdgeStatus(.ok))
@@ -105,9 +108,9 @@ final class OneRequestHandler: EdgeCallHandler {
   }
 
   /// Without effect when an answer was given: the first status counts.
-  func inputEnded() { call.end(EdgeStatus(.invalidArgument, "the call has no request")) }
-  func bytesWritten(_ count: Int) {}
-  func closed(_ reason: EdgeCloseReason) {}
+  func inputEnded(of call: any EdgeCall) { call.end(EdgeStatus(.invalidArgument, "the call has no request")) }
+  func bytesWritten(_ count: Int, on call: any EdgeCall) {}
+  func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {}
 }
 
 struct RequestError: Error {
@@ -115,7 +118,7 @@ struct RequestError: Error {
   init(_ code: EdgeStatus.Code, _ message: String) { status = EdgeStatus(code, message) }
 }
 
-private func locate(_ message: [UInt8], _ hub: SessionHub) throws(RequestError) -> [UInt8] {
+private func answerLocate(_ message: [UInt8], _ hub: SessionHub) throws(RequestError) -> [UInt8] {
   guard let request = try? Pushring_V1_LocateRequest(serializedBytes: message) else {
     throw RequestError(.invalidArgument, "the request is no pushring.v1.LocateRequest")
   }

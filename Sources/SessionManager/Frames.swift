@@ -1,5 +1,7 @@
 /// Server frames as bytes.
+internal import Foundation
 internal import Placement
+internal import Rebalancing
 internal import SessionEdge
 internal import Sessions
 internal import SwiftProtobuf
@@ -48,12 +50,15 @@ func welcomeFrame(
   return encoded(frame)
 }
 
-func reconnectFrame(deadline: Duration, successors: [Member], reason: Pushring_V1_Reconnect.Reason) -> [UInt8] {
+/// Names one endpoint and no successors: a session that could not go there stays, and does not become another stray.
+func reconnectFrame(
+  to target: Member, deadline: Duration, ticket: MoveTicket, reason: Pushring_V1_Reconnect.Reason
+) -> [UInt8] {
   var reconnect = Pushring_V1_Reconnect()
   reconnect.deadlineMillis = UInt32(clamping: deadline.milliseconds)
   reconnect.reason = reason
-  reconnect.successors = successors.map { Pushring_V1_PodEndpoint($0.description) }
-  if let first = reconnect.successors.first { reconnect.endpoint = first }
+  reconnect.endpoint = Pushring_V1_PodEndpoint(target.description)
+  reconnect.ticket = Data(ticket.bytes)
   var frame = Pushring_V1_ServerFrame()
   frame.reconnect = reconnect
   return encoded(frame)
@@ -78,7 +83,7 @@ extension EndReason {
   fileprivate var code: EdgeStatus.Code {
     switch self {
     case .takenOver: .aborted
-    case .leaving, .membershipLost, .notReady, .registryUnavailable: .unavailable
+    case .leaving, .rebalanced, .membershipLost, .notReady, .registryUnavailable: .unavailable
     case .badHello, .badFrame: .invalidArgument
     case .helloTimeout: .deadlineExceeded
     case .slow, .full: .resourceExhausted
@@ -87,7 +92,7 @@ extension EndReason {
 
   fileprivate var sendsElsewhere: Bool {
     switch self {
-    case .leaving, .membershipLost, .notReady, .registryUnavailable, .full: true
+    case .leaving, .rebalanced, .membershipLost, .notReady, .registryUnavailable, .full: true
     case .takenOver, .badHello, .badFrame, .helloTimeout, .slow: false
     }
   }

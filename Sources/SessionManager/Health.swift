@@ -31,33 +31,29 @@ func checkHealth(_ message: [UInt8], _ readiness: Readiness) throws(RequestError
   return encoded(status(readiness.isReady))
 }
 
-/// Tells each change until the client goes or the pod stops.
+/// Tells one call each change until its client goes or the pod stops.
 final class WatchHealthHandler: EdgeCallHandler {
-  private let call: any EdgeCall
   private let readiness: Readiness
   private let watch = OneShot<Task<Void, Never>>()
 
-  init(_ call: any EdgeCall, _ readiness: Readiness) {
-    self.call = call
-    self.readiness = readiness
-  }
+  init(_ readiness: Readiness) { self.readiness = readiness }
 
-  func messageReceived(_ message: [UInt8]) {
+  func messageReceived(_ message: [UInt8], on call: any EdgeCall) {
     guard let request = try? Grpc_Health_V1_HealthCheckRequest(serializedBytes: message) else {
       return call.end(EdgeStatus(.invalidArgument, "the request is no grpc.health.v1.HealthCheckRequest"))
     }
     let isServed = servedNames.contains(request.service)
     watch.succeed(
-      Task { [call, readiness] in
+      Task { [readiness] in
         guard isServed else { return call.send(encoded(unknownService)) }
         await readiness.watch { call.send(encoded(status($0))) }
         if !Task.isCancelled { call.end(EdgeStatus(.unavailable, "the pod is stopping")) }
       })
   }
 
-  func inputEnded() {}
-  func bytesWritten(_ count: Int) {}
-  func closed(_ reason: EdgeCloseReason) { watch.result?.cancel() }
+  func inputEnded(of call: any EdgeCall) {}
+  func bytesWritten(_ count: Int, on call: any EdgeCall) {}
+  func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) { watch.result?.cancel() }
 }
 
 // MARK: - On the peer server

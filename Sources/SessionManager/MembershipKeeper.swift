@@ -19,6 +19,7 @@ final class MembershipKeeper: Sendable {
   private let settings: DirectorySettings
   private let hub: SessionHub
   private let reporter: StrayReporter
+  private let orders: OrderFollower
   private let directory: RedisDirectory
   private let follower: ViewFollower
   private let observer: any SessionManagerObserver
@@ -47,13 +48,15 @@ final class MembershipKeeper: Sendable {
 
   private init(
     _ description: MemberDescription, _ settings: DirectorySettings, _ hub: SessionHub, _ reporter: StrayReporter,
-    _ directory: RedisDirectory, _ follower: ViewFollower, _ observer: any SessionManagerObserver, _ logger: Logger,
+    _ orders: OrderFollower, _ directory: RedisDirectory, _ follower: ViewFollower,
+    _ observer: any SessionManagerObserver, _ logger: Logger,
     _ membership: Membership
   ) {
     self.description = description
     self.settings = settings
     self.hub = hub
     self.reporter = reporter
+    self.orders = orders
     self.directory = directory
     self.follower = follower
     self.observer = observer
@@ -69,7 +72,8 @@ final class MembershipKeeper: Sendable {
   /// - Throws: what trying again does not mend: other settings, a malformed pod id.
   static func join(
     _ description: MemberDescription, settings: DirectorySettings, hub: SessionHub, reporter: StrayReporter,
-    directory: RedisDirectory, follower: ViewFollower, observer: any SessionManagerObserver, logger: Logger,
+    orders: OrderFollower, directory: RedisDirectory, follower: ViewFollower, observer: any SessionManagerObserver,
+    logger: Logger,
     unless stop: OneShot<Duration>
   ) async throws -> MembershipKeeper? {
     var backoff = Duration.milliseconds(100)
@@ -78,7 +82,7 @@ final class MembershipKeeper: Sendable {
       do {
         let membership = try await directory.join(description)
         let keeper = MembershipKeeper(
-          description, settings, hub, reporter, directory, follower, observer, logger, membership)
+          description, settings, hub, reporter, orders, directory, follower, observer, logger, membership)
         hub.joined(membership, asked: before)
         await keeper.admitted(membership)
         try await keeper.checkOwnAddress()
@@ -191,9 +195,10 @@ final class MembershipKeeper: Sendable {
         return endStreamsAfterGrace()
       }
       switch try await directory.renew(incarnation, load: hub.load) {
-      case .renewed(let lease, let current, let takeovers):
+      case .renewed(let lease, let current, let takeovers, let order):
         renewed(lease, before)
-        takeovers.forEach { hub.takenOver($0.key, newEpoch: $0.newEpoch) }
+        takeovers.forEach(hub.takeoverTold)
+        orders.told(order)
         if current != follower.window?.current.stamp { _ = try? await follower.refresh() }
         try await restore()
         await acknowledge()
@@ -345,7 +350,7 @@ final class MembershipKeeper: Sendable {
   private func keepTakingTakeovers() async {
     for await _ in follower.takeoverHints(for: incarnation) {
       guard let takeovers = try? await directory.takeTakeovers(incarnation) else { continue }
-      takeovers.forEach { hub.takenOver($0.key, newEpoch: $0.newEpoch) }
+      takeovers.forEach(hub.takeoverTold)
     }
   }
 

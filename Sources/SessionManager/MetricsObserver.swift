@@ -21,10 +21,16 @@ public final class MetricsObserver: SessionManagerObserver {
   private let podsProvenGone = Counter(label: "pushring_pods_proven_gone_total")
   private let sweptRecords = Counter(label: "pushring_swept_records_total")
   private let droppedCleanUps = Counter(label: "pushring_clean_ups_dropped_total")
+  private let moveSeconds = Timer(label: "pushring_move_seconds")
+  private let moves: [MoveOutcome: Counter]
   private let outcomes: [Outcome: Counter]
   private let ends: [EndReason: Counter]
 
   public init() {
+    moves = Dictionary(
+      uniqueKeysWithValues: MoveOutcome.allCases.map {
+        ($0, Counter(label: "pushring_moves_total", dimensions: [("result", $0.rawValue)]))
+      })
     outcomes = Dictionary(
       uniqueKeysWithValues: Outcome.allCases.map {
         ($0, Counter(label: "pushring_deliveries_total", dimensions: [("outcome", $0.rawValue)]))
@@ -58,6 +64,11 @@ public final class MetricsObserver: SessionManagerObserver {
   }
 
   public func acknowledged(_ messages: Int) { acknowledgements.increment(by: messages) }
+
+  public func moved(_ outcome: MoveOutcome, lasted duration: Duration) {
+    moves[outcome]?.increment()
+    if outcome == .moved { moveSeconds.record(duration: duration) }
+  }
 
   public func renewed(lease: Duration) {
     renewals.increment()

@@ -33,6 +33,9 @@ struct OpenStreams: Sendable {
     return (open.call, open.isCounted ? open.userHash : nil)
   }
 
+  /// Nil when the placement does not count it.
+  func userHash(of stream: StreamID) -> UInt64? { self[stream].flatMap { $0.isCounted ? $0.userHash : nil } }
+
   /// How many places there are.
   var placeCount: Int { places.count }
 

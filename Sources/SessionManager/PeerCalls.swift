@@ -53,6 +53,24 @@ final class PeerCalls: Sendable {
     return .silent(reason)
   }
 
+  /// Nil when the target did not answer in time, or another process did.
+  func offer(_ offer: Pushring_V1_MoveOffer, at member: Member) async -> Pushring_V1_MoveGrant? {
+    var options = CallOptions.defaults
+    options.waitForReady = false
+    options.timeout = Self.timeout
+    do {
+      let client = try connection(to: member)
+      let grant = try await Pushring_V1_Moves.Client(wrapping: client).offer(offer, options: options)
+      if grant.target == offer.target { return grant }
+    } catch {
+      logger.debug(
+        "A pod was offered sessions and did not answer",
+        metadata: ["peer.pod.id": "\(member.podID)", "error": "\(error)"])
+    }
+    close(member.incarnation)
+    return nil
+  }
+
   /// Closes the connections to all but these.
   func keep(_ members: Set<Incarnation>) {
     for incarnation in connections.withLock({ Array($0.keys) }) where !members.contains(incarnation) {

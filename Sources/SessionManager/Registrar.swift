@@ -32,6 +32,7 @@ final class Registrar: Sendable {
 
   private enum CleanUp: Sendable {
     case unregister(SessionRecord)
+    case putBack(SessionRecord, insteadOf: SessionRecord)
     case restore(SessionRecord)
     case verify(SessionKey)
     case verifyFinally(SessionKey)
@@ -52,8 +53,12 @@ final class Registrar: Sendable {
       group.addTask { await self.cleanUpWhenWoken() }
       for await work in hub.work.stream {
         switch work {
-        case .register(let stream, let hello): group.addTask { await self.register(stream, hello) }
+        case .register(let stream, let hello, let ticket):
+          group.addTask { await self.register(stream, hello, isMove: ticket != nil) }
+        case .release(let old, let new): group.addTask { await self.directory.release(old, by: new) }
         case .unregister(let record): self.later(.unregister(record))
+        case .putBack(let old, let new): self.later(.putBack(old, insteadOf: new))
+        case .lookAfter(let record, let attempt): group.addTask { await self.lookAfter(record, attempt) }
         case .restore(let record): self.later(.restore(record))
         case .verify(let key): self.later(.verify(key))
         }
@@ -67,16 +72,18 @@ final class Registrar: Sendable {
 
   // MARK: Registering
 
-  private func register(_ stream: StreamID, _ hello: Hello) async {
+  private func register(_ stream: StreamID, _ hello: Hello, isMove: Bool) async {
     guard let incarnation = hub.incarnation else { return hub.registrationGivenUp(stream, hello, .leaseEnded) }
     let start = ContinuousClock.now
     let resumes = hub.resumes
     do {
       let registration = try await directory.register(
-        hello.key, podID: hub.podID, incarnation: incarnation, lastEpoch: hello.lastEpoch)
-      hub.registered(stream, registration.record, after: start.duration(to: .now))
+        hello.key, podID: hub.podID, incarnation: incarnation, lastEpoch: hello.lastEpoch, reportsTakeover: !isMove)
+      hub.registered(
+        stream, registration.record, movedFrom: isMove ? registration.replaced : nil, after: start.duration(to: .now))
       // Written before the registry lost its data, answered after all was written again.
-      if hub.resumes != resumes { later(.restore(registration.record)) }
+      guard hub.resumes != resumes else { return }
+      if isMove { hub.giveUpMoves() } else { later(.restore(registration.record)) }
     } catch {
       logger.debug(
         "A session was not registered", metadata: ["user.id": "\(hello.key.user)", "error": "\(error.message)"])
@@ -158,6 +165,11 @@ final class Registrar: Sendable {
         if hub.adopt(record) { return true }
         if hub.isRegistering(record.key) { return false }
         _ = try await directory.unregister(record)
+      case .putBack(let old, let new):
+        if hub.adopt(new) { return true }
+        if hub.isRegistering(new.key) { return false }
+        let isGone = hub.window?.current.standing(of: old.incarnation) == .void
+        _ = try await directory.unregister(new, puttingBack: isGone ? nil : old)
       case .restore(let record):
         try await restore(record)
       case .verify(let key):
@@ -185,6 +197,41 @@ final class Registrar: Sendable {
       try? await Task.sleep(for: Self.lateCommandLimit)
       later(.verifyFinally(key))
     }
+  }
+
+  /// A client was asked to move, and is still here. Should its record name a pod that is gone, one that had registered the
+  /// session and died before it welcomed it, it is put back; should it name one that lives, that one will welcome the
+  /// session or give the record back.
+  private func lookAfter(_ record: SessionRecord, _ attempt: Int) async {
+    guard hub.backs(record) else { return }
+    do {
+      guard let stored = try await directory.records(of: record.key.user).first(where: { $0.key == record.key }) else {
+        return later(.restore(record))
+      }
+      if stored.incarnation == record.incarnation {
+        // A client that came to the other pod in the last moment may be on its way into the registry.
+        if attempt == 0 { await lookAfterLater(record, attempt, in: Self.lateCommandLimit) }
+        return
+      }
+      guard hub.window?.current.standing(of: stored.incarnation) == .void else {
+        return await lookAfterLater(record, attempt, in: Self.lookAfterPause)
+      }
+      // Compares, so that nobody is overwritten who comes in between. Should our stream end meanwhile, the registry tells
+      // us of our own record, which then goes.
+      if hub.backs(record) { _ = try await directory.unregister(stored, puttingBack: record) }
+    } catch {
+      await lookAfterLater(record, attempt, in: Self.lookAfterPause)
+    }
+  }
+
+  private static let lookAfterPause = Duration.seconds(2)
+  /// A lease and a grace of the longest kind; after that the sweeper has had its turn as well.
+  private static let lookAfterAttempts = 100
+
+  private func lookAfterLater(_ record: SessionRecord, _ attempt: Int, in pause: Duration) async {
+    guard attempt < Self.lookAfterAttempts else { return }
+    try? await Task.sleep(for: pause)
+    hub.later(.lookAfter(record, attempt: attempt + 1))
   }
 
   private func restore(_ record: SessionRecord) async throws(DirectoryError) {

@@ -1,6 +1,7 @@
 /// The placement rules in the hub: when a registered session is welcomed, and what the member's surroundings tell it.
 internal import HashRing
 internal import Placement
+internal import Rebalancing
 internal import RedisDirectory
 internal import SessionEdge
 internal import Sessions
@@ -9,11 +10,20 @@ internal import Synchronization
 /// A session whose record is written, and which is not welcomed yet.
 struct PendingAdmission: Sendable {
   let record: SessionRecord
+  /// For a move: the record of the stream that lives until this one is welcomed.
+  let movedFrom: SessionRecord?
   let userHash: UInt64
   let welcome: [UInt8]
   let since: Duration
   /// What the registry took.
   let registration: Duration
+  /// Messages that came by the record before the welcome: they follow it.
+  var held: [HeldMessage] = []
+
+  /// What is to be done with the record when no stream stands behind it.
+  var undoing: RegistryWork {
+    movedFrom.map { .putBack($0, insteadOf: record) } ?? .unregister(record)
+  }
 }
 
 /// What became of one.
@@ -26,7 +36,7 @@ struct SettledAdmission: Sendable {
     case unbacked
   }
 
-  let pending: PendingAdmission
+  var pending: PendingAdmission
   let fate: Fate
   /// Streams to end now.
   var ended: [(call: any EdgeCall, stream: StreamID, end: StreamEnd)] = []
@@ -50,7 +60,7 @@ extension SessionHub.State {
     }
   }
 
-  private mutating func giveUp(_ stream: StreamID, _ pending: PendingAdmission, _ end: StreamEnd) -> SettledAdmission {
+  mutating func giveUp(_ stream: StreamID, _ pending: PendingAdmission, _ end: StreamEnd) -> SettledAdmission {
     _ = table.registrationFailed(stream)
     var settled = SettledAdmission(pending: pending, fate: fate(ofRecordWithoutStream: pending.record))
     if let call = drop(stream) { settled.ended.append((call, stream, end)) }
@@ -63,18 +73,22 @@ extension SessionHub.State {
     case .welcome(_, let replaced):
       table.noticeQueued(stream, frameBytes: pending.welcome.count)
       call(of: stream)?.send(pending.welcome)
+      deliver(pending.held, pending.record)
       var settled = SettledAdmission(pending: pending, fate: .welcomed)
       if let replaced, let call = drop(replaced) { settled.ended.append((call, replaced, .takenOver)) }
       return settled
     case .superseded:
+      letGo(pending.held)
       var settled = SettledAdmission(pending: pending, fate: .replaced)
       if let call = drop(stream) { settled.ended.append((call, stream, .takenOver)) }
       return settled
     case .outrun:
+      letGo(pending.held)
       var settled = SettledAdmission(pending: pending, fate: .replaced)
       if let call = drop(stream) { settled.ended.append((call, stream, .outrun)) }
       return settled
     case .gone:
+      letGo(pending.held)
       return SettledAdmission(pending: pending, fate: fate(ofRecordWithoutStream: pending.record))
     }
   }
@@ -85,13 +99,14 @@ extension SessionHub.State {
     table.adopt(record) ? .replaced : .unbacked
   }
 
-  /// The stream is gone. Returns the record to take away.
-  mutating func close(_ stream: StreamID) -> SessionRecord? {
-    let pending = admissions[stream]?.record
+  /// The stream is gone. Returns what is to be done with its record.
+  mutating func close(_ stream: StreamID) -> RegistryWork? {
+    let pending = admissions[stream]
+    if let key = table.snapshot(of: stream)?.record.key { mover.closed(key, stream) }
     drop(stream)
     let record = table.streamClosed(stream)
-    if let pending, case .unbacked = fate(ofRecordWithoutStream: pending) { return pending }
-    return record
+    if let pending, case .unbacked = fate(ofRecordWithoutStream: pending.record) { return pending.undoing }
+    return record.map { .unregister($0) }
   }
 }
 
@@ -102,7 +117,8 @@ extension SessionHub {
       switch admission.fate {
       case .welcomed:
         observer.sessionWelcomed(registration: now - admission.pending.since + admission.pending.registration)
-      case .unbacked: later(.unregister(admission.pending.record))
+        if let old = admission.pending.movedFrom { later(.release(old, by: admission.pending.record)) }
+      case .unbacked: later(admission.pending.undoing)
       case .replaced: break
       }
       for (call, stream, end) in admission.ended { finish(call, stream, end, user: admission.pending.record.key.user) }
@@ -150,10 +166,21 @@ extension SessionHub {
   func resumed(_ membership: Membership, asked: ContinuousClock.Instant) {
     let claimsEnd = now + membership.lease
     state.withLock { $0.resumes += 1 }
+    giveUpMoves()
     changePlacement {
       $0.resumed(membership.window, leaseEnds: leaseEnd(membership.lease, asked), claimsEnd: claimsEnd)
     }
     updateReadiness()
+  }
+
+  /// Those to here that wait for their welcome. The registry may have lost their records, and writing them again would end
+  /// the old streams: they go on, and the moves have failed.
+  func giveUpMoves() {
+    let settled = state.withLock { state in
+      let moves = state.admissions.filter { $0.value.movedFrom != nil }
+      return moves.map { state.giveUp($0.key, $0.value, .leaseEnded) }
+    }
+    conclude(settled)
   }
 
   /// The registry has written the incarnation off. Nobody is admitted until `joined` comes with a new one: a record of

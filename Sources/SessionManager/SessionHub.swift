@@ -12,6 +12,7 @@
 internal import HashRing
 internal import Logging
 internal import Placement
+internal import Rebalancing
 internal import RedisDirectory
 internal import SessionEdge
 internal import Sessions
@@ -20,9 +21,16 @@ internal import Wire
 
 /// What the registry has to be asked for, besides membership.
 enum RegistryWork: Sendable {
-  case register(StreamID, Hello)
+  /// With a ticket: the session's old stream lives until this one is welcomed.
+  case register(StreamID, Hello, MoveTicket?)
   /// The record of a stream that is gone.
   case unregister(SessionRecord)
+  /// The session that moved here is welcomed: its old stream is to end.
+  case release(SessionRecord, by: SessionRecord)
+  /// A move that came to nothing: the first record was replaced by the second.
+  case putBack(SessionRecord, insteadOf: SessionRecord)
+  /// A client did not move in time: its record may have moved all the same, to a pod that is gone.
+  case lookAfter(SessionRecord, attempt: Int)
   /// Welcomed while the registry was away: to be written when it is back.
   case restore(SessionRecord)
   /// A registration of unknown outcome: a record of ours that no stream backs must go.
@@ -59,12 +67,16 @@ final class SessionHub: Sendable {
     var resumes = 0
     /// Whether the last renewal succeeded.
     var reachesRegistry = false
+    /// The moves of sessions away from here, and what others may send here.
+    var mover: Mover
+    var grants: MoveGrants
 
     func call(of stream: StreamID) -> (any EdgeCall)? { streams.call(of: stream) }
 
     /// The stream is over, for the placement too.
     @discardableResult
     mutating func drop(_ stream: StreamID) -> (any EdgeCall)? {
+      if let pending = admissions[stream] { letGo(pending.held) }
       admitted(stream)
       guard let dropped = streams.remove(stream) else { return nil }
       if let hash = dropped.userHash { placement?.sessionEnded(userHash: hash) }
@@ -93,7 +105,9 @@ final class SessionHub: Sendable {
     admissionLimit = settings.lease + settings.renewalInterval * 2
     self.follower = follower
     self.observer = observer
-    state = Mutex(State(table: SessionTable(limits: limits)))
+    state = Mutex(
+      State(
+        table: SessionTable(limits: limits), mover: Mover(limits: MoveLimits(rate: 0)), grants: MoveGrants(rate: 500)))
   }
 
   /// The newest window known here.
@@ -102,10 +116,12 @@ final class SessionHub: Sendable {
   /// Strays are counted for people to see, one look at the ring for each session.
   var load: MemberLoad {
     let sessions = state.withLock { $0.table.counts.live }
-    guard let view = window?.current, let incarnation else { return MemberLoad(sessions: sessions, strays: 0) }
+    guard let view = window?.current, let incarnation else {
+      return MemberLoad(sessions: sessions, strays: 0, limit: limits.sessions)
+    }
     // By incarnation: another process may have this pod's id by mistake, and then one of the two owns nothing.
     let strays = liveUserHashes.count { view.owner(ofUserHash: $0)?.incarnation != incarnation }
-    return MemberLoad(sessions: sessions, strays: strays)
+    return MemberLoad(sessions: sessions, strays: strays, limit: limits.sessions)
   }
 
   /// One for each live session, not all as of one moment: the lock is let go now and then.
@@ -156,7 +172,7 @@ final class SessionHub: Sendable {
     if let end { finish(call, stream, end) }
   }
 
-  func helloReceived(_ call: any EdgeCall, _ request: HelloRequest) {
+  func helloReceived(_ call: any EdgeCall, _ request: HelloRequest, ticket: MoveTicket? = nil) {
     let stream = StreamID(rawValue: call.id)
     let chosen = request.sessionID.isEmpty ? randomSessionID() : ""
     let userHash = keyHash(request.userID.utf8)
@@ -181,7 +197,7 @@ final class SessionHub: Sendable {
       if let refusal { return finish(call, stream, refusal, user: hello.key.user) }
       // Side by side: the owners are told while the record is written.
       reportWork.continuation.yield()
-      later(.register(stream, hello))
+      later(.register(stream, hello, ticket))
     case .end(let end, let record):
       if let record { later(.unregister(record)) }
       finish(call, stream, end)
@@ -240,21 +256,26 @@ final class SessionHub: Sendable {
   }
 
   private func forget(_ stream: StreamID) {
-    if let record = state.withLock({ $0.close(stream) }) { later(.unregister(record)) }
+    if let work = state.withLock({ $0.close(stream) }) { later(work) }
     reportWork.continuation.yield()
   }
 
   // MARK: Registration
 
   /// The record is written. The session is welcomed at once or when its user's owners know of it (R1).
-  func registered(_ stream: StreamID, _ record: SessionRecord, after duration: Duration) {
+  /// - Parameter movedFrom: the record that was replaced, if its stream is to live until this one is welcomed.
+  func registered(
+    _ stream: StreamID, _ record: SessionRecord, movedFrom: SessionRecord? = nil, after duration: Duration
+  ) {
     let welcome = welcomeFrame(
       record, view: window?.current.stamp ?? .none, successors: successors(of: record.key.user),
       maximumMessageBytes: limits.messageBytes)
     let pending = PendingAdmission(
-      record: record, userHash: hash(of: record.key.user), welcome: welcome, since: now, registration: duration)
+      record: record, movedFrom: movedFrom, userHash: hash(of: record.key.user), welcome: welcome, since: now,
+      registration: duration)
     let settled = state.withLock { state -> [SettledAdmission] in
       state.registrations -= 1
+      if movedFrom != nil { state.grants.arrived(now: now) }
       state.admissions[stream] = pending
       return state.settleAdmissions([stream], now: now, limit: admissionLimit)
     }
@@ -308,36 +329,65 @@ final class SessionHub: Sendable {
 
   // MARK: Takeovers
 
+  /// What the registry was told of a session of ours.
+  func takeoverTold(_ takeover: Takeover) {
+    if takeover.newPodID == podID, !holds(takeover.key) {
+      // Given back by a move that came to nothing, and its stream has ended meanwhile.
+      later(.verify(takeover.key))
+    }
+    if takeover.newPodID != podID, let move = state.withLock({ $0.mover.released(takeover.key) }) {
+      observer.moved(.moved, lasted: now - move.begun)
+    }
+    takenOver(takeover.key, newEpoch: takeover.newEpoch)
+  }
+
   /// The session is elsewhere with `newEpoch`: its stream here, if it has one that is older, ends.
   func takenOver(_ key: SessionKey, newEpoch: Epoch) {
-    let ended = state.withLock { state -> (any EdgeCall, StreamID)? in
+    let ended = state.withLock { state -> (call: (any EdgeCall)?, stream: StreamID, record: SessionRecord?)? in
+      let record = state.table.record(of: key)
       guard let stream = state.table.takenOver(key, newEpoch: newEpoch) else { return nil }
-      return state.drop(stream).map { ($0, stream) }
+      return (state.drop(stream), stream, record)
     }
-    if let (call, stream) = ended { finish(call, stream, .takenOver, user: key.user) }
+    guard let ended else { return }
+    // The record is another's by now; what is left of it here is an entry in the index.
+    if let record = ended.record { later(.unregister(record)) }
+    if let call = ended.call { finish(call, ended.stream, .takenOver, user: key.user) }
   }
 
   /// The registry has kept this record instead of one of ours: one with an epoch as large ends our stream, unless it is
   /// ours as well.
   func superseded(by stored: SessionRecord) {
     let isOurs = stored.incarnation == incarnation
+    // A session that was asked to move: the pod that has registered it welcomes it, or gives the record back.
+    if !isOurs, state.withLock({ $0.mover.isMoving(stored.key) }) { return }
     takenOver(stored.key, newEpoch: isOurs ? stored.epoch : Epoch(rawValue: stored.epoch.rawValue + 1))
   }
 
   // MARK: Delivery
 
-  /// - Returns: also what this pod can say of the user's other sessions, as of the same moment.
-  func deliver(to user: UserID, targets: [DeliveryTarget], frame: MessageFrame) -> ([SessionDelivery], Claim?) {
+  /// What became of one Deliver request.
+  struct Delivered: Sendable {
+    var deliveries: [SessionDelivery]
+    /// What this pod can say of the user's other sessions, as of the same moment; nil while it is no member.
+    let claim: Claim?
+    /// For sessions that are about to be welcomed: their messages follow the Welcome, and the outcomes the messages.
+    var held: [OneShot<SessionDelivery>] = []
+  }
+
+  func deliver(to user: UserID, targets: [DeliveryTarget], frame: MessageFrame) -> Delivered {
     let hash = hash(of: user)
-    let (deliveries, claim) = state.withLock { state in
-      let deliveries = state.table.deliver(to: user, targets: targets, size: frame.size)
-      for delivery in deliveries {
+    let delivered = state.withLock { state in
+      var delivered = Delivered(
+        deliveries: state.table.deliver(to: user, targets: targets, size: frame.size),
+        claim: state.placement?.claim(forUserHash: hash, now: now))
+      for delivery in delivered.deliveries {
         if let stream = delivery.stream { state.call(of: stream)?.send(frame.bytes) }
       }
-      return (deliveries, state.placement?.claim(forUserHash: hash, now: now))
+      if !targets.isEmpty, !state.admissions.isEmpty { state.hold(targets, of: user, frame, &delivered) }
+      return delivered
     }
-    for delivery in deliveries { observer.delivered(delivery.outcome, bytes: frame.size.frameBytes) }
-    return (deliveries, claim)
+    for delivery in delivered.deliveries { observer.delivered(delivery.outcome, bytes: frame.size.frameBytes) }
+    return delivered
   }
 
   // MARK: Time
@@ -360,22 +410,13 @@ final class SessionHub: Sendable {
 
   // MARK: Draining
 
-  /// Admits nobody any more, and asks every client to go elsewhere.
-  func startDraining(deadline: Duration) {
-    let sessions = state.withLock { state in
+  /// Admits nobody any more; what is here stays until it has moved, or `endAll`.
+  func startDraining() {
+    state.withLock { state in
       state.isDraining = true
       state.table.startedDraining()
-      return state.table.snapshots()
     }
     updateReadiness()
-    for session in sessions {
-      let frame = reconnectFrame(
-        deadline: deadline, successors: successors(of: session.record.key.user), reason: .leaving)
-      state.withLock { state in
-        state.table.noticeQueued(session.stream, frameBytes: frame.count)
-        state.call(of: session.stream)?.send(frame)
-      }
-    }
   }
 
   var isDraining: Bool { state.withLock { $0.isDraining } }
@@ -387,15 +428,14 @@ final class SessionHub: Sendable {
     let ended = state.withLock { state in
       state.table.streamIDs.map { stream in
         let user = state.table.snapshot(of: stream)?.record.key.user
-        let record = state.admissions[stream]?.record ?? state.table.streamClosed(stream)
-        _ = state.table.streamClosed(stream)
-        return (stream, state.drop(stream), user, record)
+        let call = state.call(of: stream)
+        return (stream, call, user, state.close(stream))
       }
     }
     reportWork.continuation.yield()
-    for (stream, call, user, record) in ended {
+    for (stream, call, user, work) in ended {
       finish(call, stream, end, user: user)
-      if let record { later(.unregister(record)) }
+      if let work { later(work) }
     }
   }
 }

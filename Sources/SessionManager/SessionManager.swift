@@ -4,6 +4,8 @@
 /// - `SessionHub` performs what the session table (`Sessions`) decides;
 /// - `EdgeServices` is what devices call, `DeliveryService` what Senders call, `Health` what load balancers call;
 /// - `StrayReporter` tells other pods of strays, `PlacementService` is told;
+/// - `OrderFollower` finds out what operators want,
+/// - `SessionMover` moves sessions to where they belong, `MovesService` is asked for leave;
 /// - `MembershipKeeper` keeps the lease, `Registrar` the sessions' records;
 /// - `SessionManager` starts them in order, and ends them in order.
 ///
@@ -13,6 +15,7 @@ public import Logging
 public import RedisDirectory
 public import SessionEdge
 internal import Placement
+internal import Rebalancing
 internal import Sessions
 internal import Synchronization
 
@@ -27,8 +30,11 @@ public final class SessionManager: Sendable {
   private let registrar: Registrar
   private let reporter: StrayReporter
   private let peers: PeerServer
+  private let mover: SessionMover
+  private let orders: OrderFollower
   /// The time there is for leaving.
   private let drainOrder = OneShot<Duration>()
+  private let isHurried = Mutex(false)
 
   /// - Parameter follower: is run by the caller, as is the directory's Redis client.
   public init(
@@ -55,8 +61,15 @@ public final class SessionManager: Sendable {
     registrar = Registrar(hub: hub, directory: directory, observer: observer, logger: logger)
     peers = PeerServer(
       host: configuration.peerListenHost, port: configuration.peerListenPort,
-      services: [DeliveryService(hub: hub), PlacementService(hub: hub), PeerHealth(readiness: hub.readiness)],
+      services: [
+        DeliveryService(hub: hub), PlacementService(hub: hub), MovesService(hub: hub),
+        OperationsService(hub: hub), PeerHealth(readiness: hub.readiness),
+      ],
       logger: logger)
+    mover = SessionMover(
+      hub: hub, homing: MoveLimits(rate: configuration.homingRate, deadline: configuration.moveDeadline), logger: logger
+    )
+    orders = OrderFollower(hub: hub, mover: mover, directory: directory, logger: logger)
   }
 
   /// Listens, joins, serves. Returns after leaving in good order, which `drain` or the task's cancellation starts.
@@ -73,6 +86,9 @@ public final class SessionManager: Sendable {
 
   /// Unready at once; asks clients to go elsewhere, ends streams, leaves. `run` returns within `deadline` and a moment.
   public func drain(deadline: Duration) { drainOrder.succeed(deadline) }
+
+  /// Ends the streams of a pod that drains now, instead of waiting for its clients; they are told where to go.
+  public func hurry() { isHurried.withLock { $0 = true } }
 
   /// Nil when ready to take sessions; otherwise why not, for `/readyz`.
   public var notReadyReason: String? {
@@ -112,6 +128,14 @@ public final class SessionManager: Sendable {
         return .registrar
       }
       group.addTask {
+        await self.mover.run()
+        return .registrar
+      }
+      group.addTask {
+        await self.orders.run()
+        return .registrar
+      }
+      group.addTask {
         await self.ticks()
         return .registrar
       }
@@ -143,7 +167,8 @@ public final class SessionManager: Sendable {
       weight: configuration.weight,
       zone: configuration.zone)
     let keeper = try await MembershipKeeper.join(
-      description, settings: configuration.settings, hub: hub, reporter: reporter, directory: directory,
+      description, settings: configuration.settings, hub: hub, reporter: reporter, orders: orders,
+      directory: directory,
       follower: follower, observer: observer, logger: logger, unless: drainOrder)
     let keeping = Task { await keeper?.run() }
     let deadline = (try? await drainOrder.value()) ?? .zero
@@ -168,10 +193,16 @@ public final class SessionManager: Sendable {
     let start = ContinuousClock.now
     let clientsEnd = start.advanced(by: deadline * 4 / 5)
     let end = start.advanced(by: deadline)
-    logger.info("The pod is leaving", metadata: ["deadline.seconds": "\(deadline.inSeconds)"])
-    hub.startDraining(deadline: deadline * 4 / 5)
+    logger.info(
+      "The pod is leaving",
+      metadata: ["deadline.seconds": "\(deadline.inSeconds)", "streams": "\(hub.streamCount)"])
+    hub.startDraining()
     await before(clientsEnd) { await keeper?.drain() }
-    await wait(until: clientsEnd) { self.hub.streamCount == 0 }
+    mover.take(.drain(drainLimits(within: deadline * 4 / 5)))
+    // Without another pod there is nowhere to go, and waiting helps nobody.
+    await wait(until: clientsEnd) {
+      self.hub.streamCount == 0 || self.hub.isLastOfItsCluster || self.isHurried.withLock { $0 }
+    }
     hub.endAll(StreamEnd(.leaving, "this pod is being shut down; connect to another one"))
     await wait(until: end) { self.registrar.isIdle }
     keeping.cancel()
@@ -182,8 +213,20 @@ public final class SessionManager: Sendable {
     hub.readiness.close()
     await edge.stop(deadline: max(.milliseconds(200), ContinuousClock.now.duration(to: end)))
     await peers.stop(grace: .milliseconds(200))
-    logger.info("The pod has left")
+    let counts = hub.moveCounts.counts
+    logger.info("The pod has left", metadata: ["sessions.moved": "\(counts.moved)"])
   }
+
+  /// As fast as gets all clients asked in half of the time that there is, and no faster: the rest is for those that come
+  /// late, and for targets that take them more slowly.
+  private func drainLimits(within time: Duration) -> MoveLimits {
+    let seconds = max(0.1, time.inSeconds)
+    return MoveLimits(
+      rate: max(Self.slowestDrain, Double(hub.streamCount) / (seconds / 2)), concurrency: max(256, hub.streamCount / 4),
+      deadline: min(configuration.moveDeadline, time))
+  }
+
+  private static let slowestDrain = 100.0
 
   /// Looked at often: what it waits for is the work of other tasks, and has many causes.
   private func wait(until end: ContinuousClock.Instant, for condition: () -> Bool) async {

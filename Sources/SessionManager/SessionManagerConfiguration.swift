@@ -23,6 +23,10 @@ public struct SessionManagerConfiguration: Sendable, Hashable {
   public var maximumMessageBytes: Int = 256 * 1024
   /// Open streams; 0: no limit of its own.
   public var maximumSessions: Int = 0
+  /// Strays that the pod sends home by itself in a second; 0: none.
+  public var homingRate: Double = 10
+  /// How long a client may take to move before its session counts as staying.
+  public var moveDeadline: Duration = .seconds(10)
   /// How long `run` takes to leave in good order when its task is cancelled.
   public var drainDeadline: Duration = .seconds(10)
   public var settings: DirectorySettings = .init()

@@ -1,6 +1,16 @@
 /// What happens in a pod, for metrics: the logic calls this and knows no metric's name.
 public import Sessions
 
+/// What became of a move.
+public enum MoveOutcome: String, Sendable, Hashable, CaseIterable {
+  /// Welcomed on the other pod; the old stream is released.
+  case moved
+  /// Not in time: the session is where it was.
+  case failed
+  /// The session ended meanwhile.
+  case ended
+}
+
 /// Called from any thread, and must not block.
 public protocol SessionManagerObserver: Sendable {
   func sessionsChanged(_ counts: SessionCounts, streams: Int)
@@ -11,6 +21,8 @@ public protocol SessionManagerObserver: Sendable {
   func streamClosed(_ reason: String)
   func delivered(_ outcome: Outcome, bytes: Int)
   func acknowledged(_ messages: Int)
+  /// A session was asked to go to another pod, and this is what became of it.
+  func moved(_ outcome: MoveOutcome, lasted: Duration)
   func renewed(lease: Duration)
   func renewalFailed(leaseLeft: Duration)
   func resumed()

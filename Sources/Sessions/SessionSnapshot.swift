@@ -20,6 +20,12 @@ extension SessionTable {
 
   public func isLive(_ stream: StreamID) -> Bool { place(of: stream).map { entries[$0].state == .live } ?? false }
 
+  /// The user's live sessions, in the order in which they were welcomed.
+  public func snapshots(of user: UserID) -> [SessionSnapshot] { livePlaces(of: user).compactMap { snapshot(at: $0) } }
+
+  /// Of a live session.
+  public func record(of key: SessionKey) -> SessionRecord? { livePlace(of: key).flatMap { record(at: $0) } }
+
   /// Live sessions, in no order.
   public func snapshots() -> [SessionSnapshot] { entries.indices.compactMap { snapshot(at: $0) } }
 
@@ -28,6 +34,9 @@ extension SessionTable {
 
   /// Whether a stream of this session is live or on its way to be: then its record is not to be cleaned up.
   public func holds(_ key: SessionKey) -> Bool { livePlace(of: key) != nil || isRegistering(key) }
+
+  /// Sessions with a stream that waits for its registration; in no order.
+  public var registeringKeys: [SessionKey] { Array(registering.keys) }
 
   /// Whether exactly this record has a live stream.
   public func holds(_ record: SessionRecord) -> Bool {

@@ -41,6 +41,13 @@ public struct SessionDelivery: Hashable, Sendable {
   public let epoch: Epoch
   /// Set when the message is to be sent on it.
   public let stream: StreamID?
+
+  public init(session: SessionID, outcome: Outcome, epoch: Epoch, stream: StreamID? = nil) {
+    self.session = session
+    self.outcome = outcome
+    self.epoch = epoch
+    self.stream = stream
+  }
 }
 
 extension SessionTable {

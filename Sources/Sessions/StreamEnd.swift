@@ -4,6 +4,8 @@ public enum EndReason: String, Hashable, Sendable, CaseIterable {
   case takenOver = "taken-over"
   /// The pod is being shut down.
   case leaving
+  /// The session belongs on another pod, and its client can't move by itself.
+  case rebalanced
   /// The pod lost its membership for longer than its grace.
   case membershipLost = "membership-lost"
   /// The Hello was missing, repeated, malformed, or asked for what is not allowed.

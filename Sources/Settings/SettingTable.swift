@@ -70,6 +70,12 @@ public enum Settings {
   public static let senderAdminListen = Setting(
     "admin-listen", of: [.sender], default: "127.0.0.1:7412", type: .address,
     help: "Where /healthz, /readyz and /metrics are served over HTTP. Unauthenticated.")
+  public static let homingRate = Setting(
+    "homing-rate", of: [.sessionManager], default: "10", type: .integer(0...100_000),
+    help: "Strays that a pod sends home by itself in a second, when all is quiet; 0: none.")
+  public static let moveDeadline = Setting(
+    "move-deadline", of: [.sessionManager], default: "10s", type: .duration(.milliseconds(100)...(.seconds(60))),
+    help: "A client that has not moved within this stays where it is, and is asked again later.")
   public static let drainDeadline = Setting(
     "drain-deadline", of: [.sessionManager], default: "20s", type: .duration(.zero...(.seconds(3_600))),
     help: "After SIGTERM: how long sessions have to move before their streams are ended.")
@@ -121,10 +127,19 @@ public enum Settings {
   public static let callsPerConnection = Setting(
     "max-calls-per-connection", of: [.sessionManager], default: "1024", type: .integer(1...1_000_000),
     help: "Streams that may be open at once on one connection; a proxy may bring many clients on one.")
-  public static let overheadFrames = Setting(
-    "max-overhead-frames", of: [.sessionManager], default: "200", type: .integer(1...100_000),
+  public static let newConnections = Setting(
+    "max-new-connections", of: [.sessionManager], default: "0", type: .integer(0...1_000_000),
     help:
-      "Frames a second by which a client may cost without bringing a message (PING, resets, ...); ten times as many at once."
+      "New connections of one IP address for each second, ten times as many at once; 0: no limit, for the same reason.")
+  public static let newCalls = Setting(
+    "max-new-calls", of: [.sessionManager], default: "100", type: .integer(1...100_000),
+    help:
+      "Streams that one connection may open for each second; at once ten times as many, or --max-calls-per-connection twice."
+  )
+  public static let clientFrames = Setting(
+    "max-client-frames", of: [.sessionManager], default: "200", type: .integer(1...100_000),
+    help:
+      "HTTP/2 frames that one connection may send for each second, ten times as many at once; more with what it is sent."
   )
   public static let patience = Setting(
     "client-patience", of: [.sessionManager], default: "10s", type: .duration(.milliseconds(100)...(.seconds(300))),
@@ -172,10 +187,12 @@ public enum Settings {
     shareCap.description,
     podID.description, sessionListen.description, peerListen.description, sessionAdminListen.description,
     advertise.description, peerAdvertise.description, weight.description, zone.description,
-    drainDeadline.description, helloTimeout.description, outboundLimit.description, maximumMessage.description,
+    homingRate.description, moveDeadline.description, drainDeadline.description, helloTimeout.description,
+    outboundLimit.description, maximumMessage.description,
     maximumSessions.description, keepAliveInterval.description,
     keepAliveTimeout.description, edgeThreads.description, connectionsPerAddress.description,
-    callsPerConnection.description, overheadFrames.description, patience.description, idleTimeout.description,
+    newConnections.description, callsPerConnection.description, newCalls.description, clientFrames.description,
+    patience.description, idleTimeout.description,
     senderListen.description, senderAdminListen.description, strategy.description, noGrouping.description,
     maximumInFlight.description, pushTimeout.description, auditInterval.description,
     endpoint.description, connectTimeout.description, maximumBackoff.description, sender.description,

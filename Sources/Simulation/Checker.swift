@@ -8,6 +8,8 @@ public struct Violation: Sendable, CustomStringConvertible {
     case falseClaim = "a false claim"
     case twoHolders = "two holders of one epoch"
     case missedStream = "a push that reports success missed a stream"
+    case strandedByMove = "a move ended a stream before the next was welcomed"
+    case toAndFro = "a session moves to and fro"
     case claimAfterRemoval = "a claim after the removal"
     case notSettled = "not settled after the faults"
     case expectation = "an expectation was not met"
@@ -32,6 +34,8 @@ final class Checker {
   private var leaseEndedAt: [Incarnation: Duration] = [:]
   /// As the registry gave it: a stream of an earlier one is only waiting for its end.
   private var newestEpoch: [SessionKey: Epoch] = [:]
+  /// Registered for sessions that move, and not welcomed yet.
+  private var movesUnderWay: [SessionKey: Set<Epoch>] = [:]
   private(set) var claims = 0
   private(set) var completePushes = 0
   private(set) var pushes = 0
@@ -51,6 +55,7 @@ final class Checker {
     where other.key == trace.key && other.record?.epoch == trace.record?.epoch {
       fail(.twoHolders, world, "\(trace.name) on \(trace.process.name) and \(other.name) on \(other.process.name)")
     }
+    if let record = trace.record, movesUnderWay[trace.key]?.contains(record.epoch) == true { becameNewest(record) }
     open[trace.userHash, default: []].append(trace)
     for pod in world.pods { if let process = pod.process { probe(process, trace.userHash, world) } }
   }
@@ -65,8 +70,17 @@ final class Checker {
     switch happening {
     case .joined(let incarnation, let podID):
       world.tell("the registry takes in \(podID) as \(world.story.short(incarnation))")
-    case .registered(let record):
-      newestEpoch[record.key] = max(newestEpoch[record.key] ?? .none, record.epoch)
+    case .registered(let record, let isMove):
+      world.tell("the registry has \(world.describe(record)) for \(record.key.user)/\(record.key.session)")
+      // The old stream counts until the new one is welcomed.
+      if isMove {
+        movesUnderWay[record.key, default: []].insert(record.epoch)
+      } else if movesUnderWay[record.key]?.contains(record.epoch) != true {
+        becameNewest(record)
+      }
+    case .putBack(let record):
+      world.tell("the registry has \(world.describe(record)) for \(record.key.user)/\(record.key.session) again")
+      newestEpoch[record.key] = record.epoch
     case .resumed(let incarnation):
       removed.remove(incarnation)
       writtenOff.remove(incarnation)
@@ -85,6 +99,17 @@ final class Checker {
     case .published(let view): world.tell("the registry publishes \(world.story.describe(view))")
     case .settled(let stamp): world.tell("view \(stamp.version) has settled")
     }
+  }
+
+  private func becameNewest(_ record: SessionRecord) {
+    movesUnderWay[record.key]?.remove(record.epoch)
+    newestEpoch[record.key] = max(newestEpoch[record.key] ?? .none, record.epoch)
+  }
+
+  /// The pod ended the stream because the session is elsewhere.
+  func takenOver(_ trace: StreamTrace, newEpoch: Epoch, _ world: World) {
+    guard movesUnderWay[trace.key]?.contains(newEpoch) == true else { return }
+    fail(.strandedByMove, world, "\(trace.name) on \(trace.process.name)")
   }
 
   // MARK: Claims
@@ -128,7 +153,9 @@ final class Checker {
     pushes += 1
     guard let result = push.result, result.completeness == .complete else { return }
     completePushes += 1
-    for trace in push.openAtStart where trace.isOpen && !push.reached.contains(trace.id) && !isPastGrace(trace, world) {
+    for trace in push.openAtStart.compactMap(\.last) where !isPastGrace(trace, world) {
+      // On whichever of its streams the session was then.
+      if push.openAtStart.contains(where: { $0.last === trace && $0.isReached(by: push) }) { continue }
       let later = openStreams(of: trace.userHash).contains { other in
         other.key == trace.key && push.reached.contains(other.id)
           && (other.record?.epoch ?? .none) > (trace.record?.epoch ?? .none)

@@ -21,6 +21,7 @@ extension MemberProcess {
       if let window = follower.window { windowChanged(window) }
       renew()
       tick()
+      lookForStraysLater()
       sweepLater()
     }
   }
@@ -118,7 +119,8 @@ extension MemberProcess {
       switch renewal {
       case nil: failed()
       case .lapsed: resume(incarnation, then: { $0 ? done() : failed() })
-      case .renewed(let current, let takeovers):
+      case .renewed(let current, let takeovers, let order):
+        if order != orderRead { readOrders() }
         changePlacement { $0.leaseExtended(until: leaseEnd(asked: asked)) }
         reachesRegistry = true
         take(takeovers, of: incarnation)
@@ -147,6 +149,7 @@ extension MemberProcess {
         isResuming = false
         resumes += 1
         mayHaveGhosts = true
+        giveUpMoves()
         toRestore = (table.records() + admissions.values.map(\.record)).sorted { $0.epoch < $1.epoch }
         let claimsEnd = now + world.timing.lease
         if window.current.stamp.version >= fullWindow?.current.stamp.version ?? 0 { fullWindow = window }
@@ -242,7 +245,7 @@ extension MemberProcess {
 
   private func take(_ taken: [PendingTakeover], of incarnation: Incarnation) {
     guard let last = taken.last?.id else { return }
-    for takeover in taken { takenOver(takeover.key, newEpoch: takeover.newEpoch) }
+    taken.forEach(takeoverTold)
     world.callRegistry(from: self, { $0.takeoversTaken(incarnation, through: last) }) { _ in }
   }
 

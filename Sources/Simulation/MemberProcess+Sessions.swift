@@ -1,8 +1,8 @@
 import Placement
-import Routing
+import Rebalancing
 import Sessions
 
-// SessionHub and Registrar, re-enacted: streams, R1 performed, records, deliveries.
+// SessionHub and Registrar, re-enacted: streams, R1 performed, records.
 
 extension MemberProcess {
   /// A client opened a stream and said Hello on it.
@@ -11,7 +11,8 @@ extension MemberProcess {
     if let end = table.streamOpened(stream, now: now) { return finish(trace, end.reason) }
     streams[stream] = OpenStream(trace: trace)
     let request = HelloRequest(
-      userID: trace.key.user.text, sessionID: trace.key.session.text, epoch: lastEpoch.rawValue)
+      userID: trace.key.user.text, sessionID: trace.key.session.text, epoch: lastEpoch.rawValue,
+      moves: trace.client.mobility != .cannotMove)
     switch table.helloReceived(stream, request, chosenSessionID: "") {
     case .register(let hello):
       guard let placement, placement.mayAdmit(now: now) else {
@@ -22,7 +23,7 @@ extension MemberProcess {
       streams[stream]?.userHash = trace.userHash
       self.placement?.sessionArriving(userHash: trace.userHash)
       tellOwners()
-      register(stream, hello, placement.incarnation)
+      register(trace, hello, placement.incarnation)
     case .end(let end, _):
       drop(stream)
       finish(trace, end.reason)
@@ -33,22 +34,23 @@ extension MemberProcess {
 
   /// The stream is over, for the placement too.
   @discardableResult
-  private func drop(_ stream: StreamID) -> StreamTrace? {
-    admissions[stream] = nil
+  func drop(_ stream: StreamID) -> StreamTrace? {
+    if let pending = admissions.removeValue(forKey: stream) { letGo(pending.held) }
     guard let dropped = streams.removeValue(forKey: stream) else { return nil }
     if let hash = dropped.userHash { placement?.sessionEnded(userHash: hash) }
     dropped.trace.closedAtPod(world)
     return dropped.trace
   }
 
-  private func finish(_ trace: StreamTrace, _ reason: EndReason) {
+  func finish(_ trace: StreamTrace, _ reason: EndReason) {
     trace.closedAtPod(world)
     world.at(world.network.delay(&world.random)) { trace.client.ended(trace, reason) }
   }
 
   /// The client closed it, or its connection broke.
   func closed(_ trace: StreamTrace) {
-    let pending = admissions[trace.id]?.record
+    let pending = admissions[trace.id]
+    if table.isLive(trace.id) { mover.closed(trace.key, trace.id) }
     drop(trace.id)
     let record = table.streamClosed(trace.id)
     tellOwners()
@@ -57,21 +59,25 @@ extension MemberProcess {
 
   // MARK: Registration
 
-  private func register(_ stream: StreamID, _ hello: Hello, _ incarnation: Incarnation) {
-    let podID = pod.description.podID
-    guard let latest = latestAtServer else { return askForTime(stream, hello, incarnation) }
-    let call = { (registry: inout SimulatedRegistry) -> (record: SessionRecord?, now: Duration) in
+  private func register(_ trace: StreamTrace, _ hello: Hello, _ incarnation: Incarnation) {
+    let (stream, podID) = (trace.id, pod.description.podID)
+    let isMove = trace.ticket != nil
+    guard let latest = latestAtServer else { return askForTime(trace, hello, incarnation) }
+    let call = { (registry: inout SimulatedRegistry) -> (done: SimulatedRegistry.Registration?, now: Duration) in
       if registry.now > latest { return (nil, registry.now) }
-      let record = registry.register(hello.key, podID: podID, incarnation: incarnation, lastEpoch: hello.lastEpoch)
-      return (record, registry.now)
+      let done = registry.register(
+        hello.key, podID: podID, incarnation: incarnation, lastEpoch: hello.lastEpoch, isMove: isMove)
+      return (done, registry.now)
     }
     let resumes = resumes
     let asked = now
     world.callRegistry(from: self, call) { [self] answer in
       if let answer { serverLead = min(serverLead ?? answer.now - asked, answer.now - asked) }
-      if let record = answer?.record {
-        registered(stream, record)
-        if self.resumes != resumes { later(.restore(record)) }
+      if let done = answer?.done {
+        if isMove, diesBeforeWelcome || world.random.chance(world.deathsBeforeWelcome) { return world.crash(pod) }
+        registered(stream, done.record, movedFrom: isMove ? done.replaced : nil)
+        guard self.resumes != resumes else { return }
+        if isMove { giveUpMoves() } else { later(.restore(done.record)) }
         return
       }
       registrationFailed(stream, hello, incarnation)
@@ -87,24 +93,25 @@ extension MemberProcess {
     let epoch = max(hello.lastEpoch.rawValue + 1, SimulatedRegistry.microseconds(world.now))
     let provisional = SessionRecord(
       key: hello.key, podID: pod.description.podID, incarnation: incarnation, epoch: Epoch(rawValue: epoch))
-    registered(stream, provisional)
+    registered(stream, provisional, movedFrom: nil)
     if !isBroken(.restoreProvisional) { later(.restore(provisional)) }
     later(.verify(hello.key, isRepeated: false))
   }
 
   /// The first registration has to know what the registry's clock shows.
-  private func askForTime(_ stream: StreamID, _ hello: Hello, _ incarnation: Incarnation) {
+  private func askForTime(_ trace: StreamTrace, _ hello: Hello, _ incarnation: Incarnation) {
     let asked = now
     world.callRegistry(from: self, { $0.now }) { [self] time in
-      guard let time else { return registrationFailed(stream, hello, incarnation) }
+      guard let time else { return registrationFailed(trace.id, hello, incarnation) }
       serverLead = min(serverLead ?? time - asked, time - asked)
-      register(stream, hello, incarnation)
+      register(trace, hello, incarnation)
     }
   }
 
-  private func registered(_ stream: StreamID, _ record: SessionRecord) {
+  private func registered(_ stream: StreamID, _ record: SessionRecord, movedFrom: SessionRecord?) {
     let userHash = world.users.first { $0.id == record.key.user }?.hash ?? 0
-    admissions[stream] = PendingAdmission(record: record, userHash: userHash, since: now)
+    if movedFrom != nil { grants.arrived(now: now) }
+    admissions[stream] = PendingAdmission(record: record, movedFrom: movedFrom, userHash: userHash, since: now)
     settleAdmissions([stream])
     tellOwners()
   }
@@ -145,34 +152,38 @@ extension MemberProcess {
     }
   }
 
-  private func giveUp(_ stream: StreamID, _ pending: PendingAdmission) {
-    admissions[stream] = nil
+  func giveUp(_ stream: StreamID, _ pending: PendingAdmission) {
     _ = table.registrationFailed(stream)
     if let trace = drop(stream) { finish(trace, .registryUnavailable) }
-    takeAway(pending.record)
+    takeAway(pending)
   }
 
   /// The record of a stream that is gone may have replaced that of a live one.
-  func takeAway(_ record: SessionRecord) {
-    if !adopt(record) { later(.unregister(record)) }
+  func takeAway(_ pending: PendingAdmission) {
+    if adopt(pending.record) { return }
+    later(isBroken(.movePutBack) ? .unregister(pending.record) : pending.undoing)
   }
 
   private func welcome(_ stream: StreamID, _ pending: PendingAdmission) {
     admissions[stream] = nil
-    switch table.registered(stream, pending.record) {
+    let result = table.registered(stream, pending.record)
+    if case .welcome = result {} else { letGo(pending.held) }
+    switch result {
     case .welcome(_, let replaced):
       guard let trace = streams[stream]?.trace else { return }
       world.tell(
         "\(name) welcomes \(trace.name), epoch …\(pending.record.epoch.rawValue % 100_000_000)")
       trace.welcomed(pending.record, by: self)
       world.at(world.network.delay(&world.random)) { trace.client.welcomed(trace) }
+      deliver(pending.held, pending.record)
+      if let old = pending.movedFrom { release(old, by: pending.record, attemptsLeft: 2) }
       if let replaced, let trace = drop(replaced) { finish(trace, .takenOver) }
     case .superseded:
       if let trace = drop(stream) { finish(trace, .takenOver) }
     case .outrun:
       if let trace = drop(stream) { finish(trace, .registryUnavailable) }
     case .gone:
-      takeAway(pending.record)
+      takeAway(pending)
     }
   }
 
@@ -181,6 +192,7 @@ extension MemberProcess {
   func takenOver(_ key: SessionKey, newEpoch: Epoch) {
     guard let stream = table.takenOver(key, newEpoch: newEpoch), let trace = drop(stream) else { return }
     world.tell("\(name) ends \(trace.name): taken over")
+    world.checker.takenOver(trace, newEpoch: newEpoch, world)
     finish(trace, .takenOver)
     tellOwners()
   }
@@ -188,16 +200,18 @@ extension MemberProcess {
   /// The registry has kept this record instead of one of ours.
   func superseded(by stored: SessionRecord) {
     let isOurs = stored.incarnation == incarnation
+    // The one that it moves to is welcomed or gives the record back.
+    if mover.isMoving(stored.key), !isOurs { return }
     takenOver(stored.key, newEpoch: isOurs ? stored.epoch : Epoch(rawValue: stored.epoch.rawValue + 1))
   }
 
   func endAll(_ reason: EndReason) {
     if table.streamCount > 0 { world.tell("\(name) ends its \(table.streamCount) streams: \(reason.rawValue)") }
     for stream in table.streamIDs.sorted(by: { $0.rawValue < $1.rawValue }) {
-      let pending = admissions[stream]?.record
-      let record = table.streamClosed(stream) ?? pending
+      let pending = admissions[stream]
+      let record = table.streamClosed(stream)
       if let trace = drop(stream) { finish(trace, reason) }
-      if let record { later(.unregister(record)) }
+      if let pending { takeAway(pending) } else if let record { later(.unregister(record)) }
     }
     tellOwners()
   }
@@ -229,6 +243,11 @@ extension MemberProcess {
       if adopt(record) { return done(true) }
       if table.isRegistering(record.key) { return done(false) }
       world.callRegistry(from: self, { $0.unregister(record) }) { done($0 != nil) }
+    case .putBack(let old, let new):
+      if adopt(new) { return done(true) }
+      if table.isRegistering(new.key) { return done(false) }
+      let isGone = window?.current.standing(of: old.incarnation) == .void
+      world.callRegistry(from: self, { $0.unregister(new, puttingBack: isGone ? nil : old) }) { done($0 != nil) }
     case .restore(let record): restoreProvisional(record, then: done)
     case .verify(let key, let isRepeated):
       if table.isRegistering(key) { return done(false) }
@@ -274,47 +293,15 @@ extension MemberProcess {
     }
   }
 
-  // MARK: Delivery
-
-  /// What a Sender's call is answered with; one step.
-  /// - Parameter asked: whom the Sender takes this process to be.
-  func deliver(_ push: Push, _ targets: CallTargets, _ stamps: WindowStamps, asked: Incarnation) -> CallAnswer {
-    stampsSeen(stamps)
-    let wanted: [DeliveryTarget] =
-      switch targets {
-      case .allSessions: []
-      case .sessions(let targets): targets.map { DeliveryTarget(session: $0.session, epoch: $0.epoch) }
-      }
-    let deliveries = table.deliver(to: push.user.id, targets: wanted, size: MessageSize(payloadBytes: 0, frameBytes: 1))
-    for delivery in deliveries {
-      guard let stream = delivery.stream, let trace = streams[stream]?.trace else { continue }
-      push.reached.insert(stream)
-      table.bytesWritten(stream, 1)
-      world.tell("push \(push.number) reaches \(trace.name) on \(name)")
-    }
-    let claim = claim(push.user.hash)
-    if let claim {
-      if claim.isComplete { world.tell("\(name) answers push \(push.number): complete") }
-      world.checker.claimed(claim, by: self, push.user.hash, world)
-    }
-    return CallAnswer(
-      sessions: deliveries.map { CallOutcome(session: $0.session, outcome: $0.outcome, epoch: $0.epoch) },
-      isComplete: claim?.isComplete ?? false, isFromMember: claim != nil && incarnation == asked,
-      strays: claim?.strays ?? [], stamps: window?.stamps ?? .none)
-  }
-
   // MARK: Leaving
 
-  /// SIGTERM: asks its clients to go elsewhere, ends streams, leaves, and stops listening.
+  /// SIGTERM: moves its sessions away, ends the streams that are left, leaves, and stops listening.
   func leave(deadline: Duration) {
     guard !isDraining else { return }
     world.tell("\(name) drains")
     isDraining = true
     table.startedDraining()
-    for snapshot in table.snapshots().sorted(by: { $0.stream.rawValue < $1.stream.rawValue }) {
-      guard let trace = streams[snapshot.stream]?.trace else { continue }
-      world.at(world.network.delay(&world.random)) { trace.client.moveAsked(trace) }
-    }
+    take(.draining, within: deadline * 4 / 5)
     if let incarnation { world.callMembership(from: self, { $0.drain(incarnation) }) { _ in } }
     let end = world.now + deadline
     waitUntil(world.now + deadline * 4 / 5, for: { self.table.streamCount == 0 }) { [self] in

@@ -1,13 +1,14 @@
 import Placement
+import Rebalancing
 import Sessions
 
-/// A pod's process: the real session table and the real placement, in a shell that re-enacts `SessionHub`,
-/// `MembershipKeeper`, `StrayReporter` and `Registrar` with events in place of tasks.
+/// A pod's process: the real session table, the real placement and the real mover, in a shell that re-enacts `SessionHub`,
+/// `MembershipKeeper`, `StrayReporter`, `Registrar` and `SessionMover` with events in place of tasks.
 final class MemberProcess: Actor {
   unowned let world: World
   let pod: Pod
   private(set) lazy var follower = Follower(world, self)
-  var table = SessionTable(limits: .init())
+  var table: SessionTable
   var streams: [StreamID: OpenStream] = [:]
   /// Nil before the first lease, and after the incarnation was written off.
   var placement: MemberPlacement?
@@ -37,6 +38,13 @@ final class MemberProcess: Actor {
   var isWritingOff = false
   /// Written off, and not a new incarnation yet.
   var mustJoinAnew = false
+  var mover: Mover
+  /// Once it has registered the next session that moves here.
+  var diesBeforeWelcome = false
+  var grants: MoveGrants
+  var task = MoveTask.homing
+  /// The newest order that was read.
+  var orderRead = 0
   /// How far the registry's clock is ahead of the own one, at most.
   var serverLead: Duration?
 
@@ -49,12 +57,37 @@ final class MemberProcess: Actor {
   /// A session whose record is written, and which is not welcomed yet.
   struct PendingAdmission {
     let record: SessionRecord
+    /// For a move: the record of the stream that lives until this one is welcomed.
+    let movedFrom: SessionRecord?
     let userHash: UInt64
     let since: Duration
+    /// Messages that came by the record before the welcome: they follow it.
+    var held: [HeldMessage] = []
+
+    /// What is to be done with the record when no stream stands behind it.
+    var undoing: CleanUp { movedFrom.map { .putBack($0, insteadOf: record) } ?? .unregister(record) }
+  }
+
+  struct HeldMessage {
+    let target: DeliveryTarget
+    let push: Push
+    let done: (SessionDelivery) -> Void
+  }
+
+  /// Why sessions are moved, and how fast.
+  enum MoveTask {
+    /// Strays go home at the pod's own pace.
+    case homing
+    /// An operator wants this pod empty.
+    case emptying
+    /// The pod leaves.
+    case draining
   }
 
   enum CleanUp {
     case unregister(SessionRecord)
+    /// A move that came to nothing: the first record was replaced by the second.
+    case putBack(SessionRecord, insteadOf: SessionRecord)
     /// Welcomed while the registry was away.
     case restore(SessionRecord)
     /// A registration of unknown outcome: a record of ours that no stream backs must go.
@@ -64,6 +97,11 @@ final class MemberProcess: Actor {
   init(_ world: World, _ pod: Pod, name: String) {
     self.world = world
     self.pod = pod
+    var limits = SessionLimits()
+    limits.sessions = pod.capacity
+    table = SessionTable(limits: limits)
+    mover = Mover(limits: MoveLimits(rate: world.timing.homingRate, deadline: world.timing.moveDeadline))
+    grants = MoveGrants(rate: world.timing.grantRate)
     super.init(
       name: name, place: .pod(pod.index), clockRate: world.clockRate(),
       clockStart: world.random.duration(.zero ... .seconds(100)))
@@ -75,6 +113,8 @@ final class MemberProcess: Actor {
 
   /// The newest window known here.
   var window: Window? { follower.window ?? placement?.window }
+
+  var isFull: Bool { table.limits.sessions > 0 && table.streamCount >= table.limits.sessions }
 
   func isBroken(_ rule: BrokenRule) -> Bool { world.without.contains(rule) }
 

@@ -10,12 +10,14 @@ final class RandomSchedule {
   private let pauseBetweenFaults: ClosedRange<Duration>
   private let pauseBetweenActions: ClosedRange<Duration>
   private var isOver = false
+  private var capacity = 0
 
   enum Fault: CaseIterable {
     case crash, pauseShortly, pausePastLease, pausePastGrace, drain, scaleOut
     case cutFromRegistry, cutFromPeer, cutFromAll, cutSender, pauseSender
     case stopRegistry, hangRegistry, failOver, flush, replace
     case weather
+    case cordon, empty, weigh, uncordon, dieBeforeWelcome
   }
 
   /// What a run is made of, before its first step.
@@ -44,10 +46,20 @@ final class RandomSchedule {
     for number in 1...pods { world.addPod("pod-\(number)") }
     for user in world.users {
       for number in 1...(1 + world.random.below(3)) {
-        world.clients.append(Client(world, user, session: "s\(number)"))
+        let client = Client(world, user, session: "s\(number)")
+        if world.random.chance(0.3) { client.mobility = world.random.pick(Client.Mobility.allCases) ?? .moves }
+        world.clients.append(client)
       }
     }
+    limitPods()
     for index in 0..<2 { world.senders.append(SimulatedSender(world, index: index)) }
+  }
+
+  /// In one run of four pods can be full.
+  private func limitPods() {
+    guard world.random.chance(0.25) else { return }
+    capacity = world.clients.count / world.pods.count + world.random.below(4)
+    for pod in world.pods { pod.capacity = capacity }
   }
 
   func start() {
@@ -119,7 +131,9 @@ final class RandomSchedule {
       guard world.pods.count < 6 else { return }
       // Now and then a pod id that is taken: two processes of one pod are two members.
       world.addPod(world.random.chance(0.2) ? "pod-1" : "pod-\(world.pods.count + 1)")
-      if let added = world.pods.last { world.start(added) }
+      guard let added = world.pods.last else { return }
+      added.capacity = capacity
+      world.start(added)
     case .cutFromRegistry: if let pod { cut(.pod(pod.index), .registry, world.random.chance(0.3) ? long : short) }
     case .cutFromPeer:
       guard let pod, let other = world.random.pick(world.pods), other !== pod else { return }
@@ -143,7 +157,23 @@ final class RandomSchedule {
     case .flush: world.flushRegistry()
     case .replace: world.replaceRegistry()
     case .weather: changeWeather()
+    case .cordon: order { $0.state = .cordoned }
+    case .empty: order { $0.state = .emptied }
+    case .uncordon: order { $0.state = .active }
+    case .weigh:
+      let weight = 1 + world.random.below(4)
+      order { $0.weight = weight }
+    case .dieBeforeWelcome:
+      world.deathsBeforeWelcome = 0.5
+      later(.milliseconds(500) ... .seconds(8)) { [world] in
+        world.deathsBeforeWelcome = 0
+        for pod in world.pods { world.start(pod) }
+      }
     }
+  }
+
+  private func order(_ change: @escaping (inout PodOrder) -> Void) {
+    if let pod = world.random.pick(world.pods) { world.order(pod.description.podID, change) }
   }
 
   private func pause(_ actor: Actor?, _ range: ClosedRange<Duration>) {

@@ -71,13 +71,23 @@ final class ScenarioRun {
     case .goOn(let name): if let process = try pod(name).process { world.goOn(process) }
     case .drain(let name): try pod(name).process?.leave(deadline: .seconds(2))
     case .cut(let from, let to): world.cut(try place(from), try place(to))
+    case .cutOneWay(let from, let to): world.cut(try place(from), try place(to), isOneWay: true)
     case .mend(let from, let to): world.mend(try place(from), try place(to))
+    case .drainSlowly(let name): try pod(name).process?.leave(deadline: .seconds(30))
     case .stopRegistry: world.stopRegistry()
     case .hangRegistry: world.hangRegistry()
     case .startRegistry: world.startRegistry()
     case .emptyRegistry: world.flushRegistry()
     case .replaceRegistry: world.replaceRegistry()
     case .failOver(let count): world.failOverRegistry(losing: count)
+    case .order(let name, .state(let state)): world.order(try pod(name).description.podID) { $0.state = state }
+    case .order(let name, .weight(let weight)): world.order(try pod(name).description.podID) { $0.weight = weight }
+    case .capacity(let name, let capacity): try pod(name).capacity = capacity
+    case .dieBeforeWelcome(let name): try pod(name).process?.diesBeforeWelcome = true
+    case .client(let userName, let session, let mobility):
+      client(try user(userName, step), session).mobility = mobility
+    case .expect(let userName, let session, let podName):
+      expect(client(try user(userName, step), session), try pod(podName), step.line)
     case .push(let name, let isComplete, let streams):
       push(to: try user(name, step), step.line, isComplete: isComplete, reaches: streams)
     }
@@ -95,6 +105,18 @@ final class ScenarioRun {
     let client = Client(world, user, session: session)
     world.clients.append(client)
     return client
+  }
+
+  private func expect(_ client: Client, _ pod: Pod, _ line: Int) {
+    let places = client.streams.filter(\.isOpen).map(\.process.name)
+    guard places == [pod.process?.name] else {
+      return world.checker.fail(
+        .expectation, world,
+        """
+        line \(line): \(client.key.user)/\(client.key.session) was to have one stream, on \(pod.description.podID); it has \
+        \(places.count): \(places)
+        """)
+    }
   }
 
   private func push(to user: User, _ line: Int, isComplete: Bool, reaches streams: Int) {

@@ -38,6 +38,23 @@ public enum BrokenRule: String, CaseIterable, Sendable {
   /// Records that are read while the registry recovers from a loss of data may be too few; and nothing settles before the
   /// records of all members are written again.
   case recoveringRecords = "recovering-records"
+
+  // Moves.
+
+  /// The old stream of a session that moves is told of the takeover only once the new one is welcomed.
+  case moveRelease = "move-release"
+  /// Messages that come by the record wait for the welcome of a session that moves.
+  case moveHold = "move-hold"
+  /// The record of a session that is about to move names the one before, by which it is found should its target die.
+  case moveBefore = "move-before"
+  /// A move that does not come to its welcome gives the record back, and where that fails its source sees to it.
+  case movePutBack = "move-put-back"
+  /// The record of a session that did not move is looked after: whoever had registered it may not be able to give it back.
+  case moveLookAfter = "move-look-after"
+  /// A pod that resumes gives up the moves to it that wait for their welcome.
+  case moveResume = "move-resume"
+  /// Sessions are sent to their owner, and nowhere else, also when it is full.
+  case moveHome = "move-home"
 }
 
 /// The cluster's times. Shorter than in production where only their order matters, so that a run needs fewer steps.
@@ -56,6 +73,16 @@ struct Timing {
   var keepAlive: Duration = .seconds(4)
   /// When a client that was not welcomed tries elsewhere.
   var clientPatience: Duration = .milliseconds(2_500)
+  /// Between two looks of a pod at its sessions for those that belong elsewhere.
+  var moveInterval: Duration = .milliseconds(500)
+  var moveDeadline: Duration = .seconds(2)
+  /// Moves that a pod begins in a second by itself.
+  var homingRate = 4.0
+  /// Sessions that a pod lets others send in a second.
+  var grantRate = 50.0
+  /// After a record was looked after in vain, or for the first time.
+  var lookAfterPause: Duration = .seconds(2)
+  var lastLookPause: Duration = .seconds(5)
   /// Sequence of virtual nodes: few, because views are made often.
   var tokensPerWeight = 8
 }

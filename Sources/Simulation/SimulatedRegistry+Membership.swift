@@ -18,11 +18,11 @@ extension SimulatedRegistry {
   }
 
   enum Renewal {
-    case renewed(current: ViewStamp, [PendingTakeover])
+    case renewed(current: ViewStamp, [PendingTakeover], order: Int)
     case lapsed
   }
 
-  private mutating func conclude<Value>(_ value: Value) -> Reply<Value> {
+  mutating func conclude<Value>(_ value: Value) -> Reply<Value> {
     let wait = publish()
     settle()
     return Reply(value: value, wait: wait)
@@ -40,7 +40,7 @@ extension SimulatedRegistry {
     let newest = max((meta?.newest ?? 0) + 1, Self.microseconds(now))
     meta?.newest = newest
     let incarnation = Incarnation(rawValue: newest)
-    setMember(incarnation, Row(description: description, state: .active, since: 0))
+    setAsOrdered(incarnation, description)
     leases[incarnation] = callClock + timing.lease
     happenings.append(.joined(incarnation, podID: description.podID))
     let wait = publish()
@@ -63,7 +63,8 @@ extension SimulatedRegistry {
     let wait = publish()
     settle()
     let renewal: Renewal =
-      isKnown ? .renewed(current: meta?.stamp ?? .none, takeovers[incarnation] ?? []) : .lapsed
+      isKnown
+      ? .renewed(current: meta?.stamp ?? .none, takeovers[incarnation] ?? [], order: orderNumber) : .lapsed
     return Reply(value: renewal, wait: wait)
   }
 
@@ -78,14 +79,17 @@ extension SimulatedRegistry {
       where members[other.incarnation] == nil && departed[other.incarnation] == nil
         && !swept.contains(other.incarnation)
       {
-        setMember(other.incarnation, Row(description: other.description, state: .grace, since: other.since))
+        setMember(
+          other.incarnation,
+          Row(
+            description: other.description, ownWeight: other.description.weight, state: .grace, since: other.since))
         grace[other.incarnation] = callClock + timing.lease + timing.grace
         newest = max(newest, other.incarnation.rawValue)
       }
     }
     meta?.newest = newest
     if floor.stamp.version > max(meta?.stamp.version ?? 0, meta?.floor?.version ?? 0) { meta?.floor = floor.stamp }
-    setMember(incarnation, Row(description: description, state: .active, since: 0))
+    setAsOrdered(incarnation, description)
     grace[incarnation] = nil
     leases[incarnation] = callClock + timing.lease
     happenings.append(.resumed(incarnation))

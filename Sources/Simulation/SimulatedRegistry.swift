@@ -6,7 +6,10 @@ import Sessions
 /// scripts do to the keys of one cluster. It is re-stated, not shared, so every change of a script is to be made here.
 struct SimulatedRegistry {
   struct Row {
-    let description: MemberDescription
+    /// With the weight that holds.
+    var description: MemberDescription
+    /// What it joined with.
+    let ownWeight: Int
     var state: MemberState
     /// 0: filled in when the view is published.
     var since: UInt64
@@ -36,7 +39,9 @@ struct SimulatedRegistry {
   /// What the checkers and the story want to know, and no script says.
   enum Happening {
     case joined(Incarnation, podID: String)
-    case registered(SessionRecord)
+    case registered(SessionRecord, isMove: Bool)
+    /// By a move that came to nothing.
+    case putBack(SessionRecord)
     case resumed(Incarnation)
     case leaseEnded(Incarnation)
     case departed(Incarnation, Departure)
@@ -62,9 +67,13 @@ struct SimulatedRegistry {
   var departed: [Incarnation: Duration] = [:]
   var swept: Set<Incarnation> = []
   var records: [UserID: [SessionID: SessionRecord]] = [:]
+  /// Of sessions that are about to move: the records of the streams that live meanwhile.
+  var before: [SessionKey: SessionRecord] = [:]
   var index: [Incarnation: Set<SessionKey>] = [:]
   var takeovers: [Incarnation: [PendingTakeover]] = [:]
   var lastTakeover = 0
+  var orders: [String: PodOrder] = [:]
+  var orderNumber = 0
 
   /// Of the call being served.
   var now = Duration.zero
@@ -221,7 +230,8 @@ struct SimulatedRegistry {
     digest.mix(version)
     for member in members {
       digest.mix(member.incarnation.rawValue)
-      digest.mix(UInt64(member.state == .active ? 1 : member.state == .draining ? 2 : 3))
+      digest.mix(member.state.number)
+      digest.mix(UInt64(member.description.weight))
       digest.mix(member.since)
     }
     return Self.view(
@@ -243,6 +253,17 @@ struct SimulatedRegistry {
   var window: Window? {
     guard let current = meta?.current else { return nil }
     return Window(settled: meta?.settled ?? Self.noView, current: current)
+  }
+}
+
+extension MemberState {
+  fileprivate var number: UInt64 {
+    switch self {
+    case .active: 1
+    case .draining: 2
+    case .grace: 3
+    case .cordoned: 4
+    }
   }
 }
 

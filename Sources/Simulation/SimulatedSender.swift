@@ -69,7 +69,7 @@ final class SimulatedSender: Actor {
       case .readRecords:
         let trustsAll = world.without.contains(.recoveringRecords)
         let read = { (registry: inout SimulatedRegistry) -> [SessionRecord]? in
-          registry.isRecovering && !trustsAll ? nil : registry.records(of: push.user.id)
+          registry.isRecovering && !trustsAll ? nil : registry.recordsForSenders(of: push.user.id)
         }
         world.callRegistry(from: self, read) { [self] answer in
           let records = answer ?? nil
@@ -96,7 +96,7 @@ final class SimulatedSender: Actor {
     let stamps = follower.window?.stamps ?? .none
     world.callPod(
       from: self, to: member.address, timeout: world.timing.pushTimeout,
-      serve: { $0.deliver(push, targets, stamps, asked: member.incarnation) }
+      serve: { $0.deliver(push, targets, stamps, asked: member.incarnation, answer: $1) }
     ) { [self] outcome in
       switch outcome {
       case .answered(var answer):

@@ -13,6 +13,8 @@ public struct Simulation: Sendable {
     public let claims: Int
     public let pushes: Int
     public let completePushes: Int
+    /// Sessions that followed a pod's request to move, and were welcomed.
+    public let moves: Int
     /// Of all that happened: equal for equal runs.
     public let digest: UInt64
     /// Empty unless it was asked for.
@@ -58,6 +60,7 @@ public struct Simulation: Sendable {
     return Result(
       seed: seed, violation: world.checker.violation, steps: world.steps, duration: world.now,
       claims: world.checker.claims, pushes: world.checker.pushes, completePushes: world.checker.completePushes,
+      moves: world.clients.reduce(0) { $0 + $1.moves },
       digest: digest.value, story: story.lines)
   }
 
@@ -93,8 +96,33 @@ struct Recovery {
       }
     }
     guard world.checker.violation == nil else { return }
+    stayAtHome()
+    guard world.checker.violation == nil else { return }
     pushToEveryone()
   }
+
+  /// Every session that can goes where it belongs, and then nothing moves any more.
+  private func stayAtHome() {
+    let end = world.now + Self.longestWayHome
+    let before = world.clients.map(\.moves)
+    while world.checker.violation == nil, !world.strays().isEmpty || !world.unsettled().isEmpty {
+      if world.now >= end {
+        let problems = world.strays() + world.unsettled()
+        world.checker.fail(.notSettled, world, problems.joined(separator: "; "))
+      }
+      advance(by: .milliseconds(500))
+    }
+    advance(by: world.timing.moveInterval * 6)
+    for (client, moves) in zip(world.clients, before) where client.moves - moves > Self.mostMoves {
+      world.checker.fail(
+        .toAndFro, world,
+        "\(client.key.user)/\(client.key.session) moved \(client.moves - moves) times in a quiet cluster")
+    }
+  }
+
+  /// A session that failed to move while the cluster came to rest is asked again half a minute later, or a minute.
+  private static let longestWayHome = Duration.seconds(150)
+  private static let mostMoves = 2
 
   private func advance(by duration: Duration) {
     let end = world.now + duration

@@ -1,4 +1,5 @@
 import Placement
+import Rebalancing
 import Sessions
 
 // What is done to the cluster, by chance or by a scenario.
@@ -47,6 +48,24 @@ extension World {
     if !isStray, let owner = owner(of: user), owner.index != besides { return owner.index }
     let others = livePods.map(\.index).filter { $0 != besides }
     return random.pick(others) ?? random.below(pods.count)
+  }
+
+  /// An operator's word, if the registry hears it.
+  func order(_ podID: String, _ change: @escaping (inout PodOrder) -> Void) {
+    guard server.condition == .serving else { return }
+    let wait = inRegistry { $0.order(podID, change).wait }
+    let order = server.registry.orders[podID]
+    tell(
+      "an operator orders for \(podID): \(order?.state ?? .active), weight \(order?.weight.map(String.init) ?? "its own")"
+    )
+    publishOrder(wait)
+  }
+
+  private func publishOrder(_ wait: Duration) {
+    guard wait > .zero else { return }
+    at(wait) { [self] in
+      if server.condition == .serving { publishOrder(inRegistry { $0.readWindow().wait }) }
+    }
   }
 
   // MARK: The network
@@ -109,9 +128,24 @@ extension World {
     network.mendAll()
     network.weather = .fair
     startRegistry()
+    deathsBeforeWelcome = 0
+    for podID in Set(pods.map(\.description.podID)).sorted() { order(podID) { $0.state = .active } }
     for sender in senders { goOn(sender) }
     for pod in pods {
       if let process = pod.process { goOn(process) } else { start(pod) }
+    }
+    // Sessions that rest after a failed move would hold the rest of the cluster up.
+    for process in livePods.compactMap(\.process) { process.mover.wakeAll() }
+  }
+
+  /// Sessions that are not where they belong, and could be.
+  func strays() -> [String] {
+    guard let current = server.registry.meta?.current else { return [] }
+    return clients.flatMap(\.streams).filter { $0.isOpen && $0.client.mobility == .moves }.compactMap { trace in
+      guard let owner = current.owner(ofUserHash: trace.userHash), owner.incarnation != trace.process.incarnation,
+        let home = pods[owner.address].process, !home.isFull
+      else { return nil }
+      return "\(trace.name) is on \(trace.process.name), and belongs on \(home.name), which has room"
     }
   }
 
@@ -168,7 +202,7 @@ extension World {
     return problems
   }
 
-  private func describe(_ record: SessionRecord) -> String {
+  func describe(_ record: SessionRecord) -> String {
     "\(record.podID) \(story.short(record.incarnation)), epoch …\(record.epoch.rawValue % 100_000_000)"
   }
 }

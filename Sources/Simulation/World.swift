@@ -24,6 +24,8 @@ final class World {
   /// How many clients connect anywhere, and not to their user's owner.
   var strayShare = 0.0
   var lastStream: UInt64 = 0
+  /// How many of the moves that a pod has just registered end with its death.
+  var deathsBeforeWelcome = 0.0
   /// A new process at an address: only chance decides the rate of its clock.
   var clockSpread = 4_000
 
@@ -94,6 +96,14 @@ final class World {
     from actor: Actor, to pod: Int, timeout: Duration, mayDouble: Bool = false,
     serve: @escaping (MemberProcess) -> Reply, then: @escaping (Outcome<Reply>) -> Void
   ) {
+    callPod(from: actor, to: pod, timeout: timeout, mayDouble: mayDouble, serve: { $1(serve($0)) }, then: then)
+  }
+
+  /// The pod may answer later.
+  func callPod<Reply>(
+    from actor: Actor, to pod: Int, timeout: Duration, mayDouble: Bool = false,
+    serve: @escaping (MemberProcess, @escaping (Reply) -> Void) -> Void, then: @escaping (Outcome<Reply>) -> Void
+  ) {
     let end = Once()
     let target = Place.pod(pod)
     at(timeout, for: actor, unless: end) { if end.first() { then(.silent) } }
@@ -105,9 +115,10 @@ final class World {
           return at(back, for: actor, unless: end) { if end.first() { then(.refused) } }
         }
         process.run { [self] in
-          let reply = serve(process)
-          guard let back = network.transit(target, actor.place, &random) else { return }
-          at(back, for: actor, unless: end) { if end.first() { then(.answered(reply)) } }
+          serve(process) { [self] reply in
+            guard let back = network.transit(target, actor.place, &random) else { return }
+            at(back, for: actor, unless: end) { if end.first() { then(.answered(reply)) } }
+          }
         }
       }
     }
@@ -135,7 +146,7 @@ final class World {
     }
   }
 
-  private func inRegistry<Reply>(_ serve: (inout SimulatedRegistry) -> Reply) -> Reply {
+  func inRegistry<Reply>(_ serve: (inout SimulatedRegistry) -> Reply) -> Reply {
     server.note()
     server.registry.now = now
     let reply = serve(&server.registry)
@@ -234,6 +245,8 @@ final class Pod {
   let description: MemberDescription
   var process: MemberProcess?
   var starts = 0
+  /// Streams at which it is full; 0: no limit.
+  var capacity = 0
 
   init(index: Int, podID: String) {
     self.index = index

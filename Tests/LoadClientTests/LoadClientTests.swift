@@ -32,7 +32,8 @@ import Wire
     var reconnect = Pushring_V1_ServerFrame()
     reconnect.reconnect.endpoint.endpoint = "127.0.0.1:9"
     reconnect.reconnect.deadlineMillis = 1_000
-    #expect(try frame(reconnect) == .reconnect(endpoint: "127.0.0.1:9"))
+    reconnect.reconnect.ticket = Data([1, 2, 3])
+    #expect(try frame(reconnect) == .reconnect(endpoint: "127.0.0.1:9", ticket: [1, 2, 3]))
   }
 
   private func frame(_ wire: Pushring_V1_ServerFrame) throws -> ServerFrame? {
@@ -47,8 +48,9 @@ import Wire
   }
 
   @Test func aHelloIsWhatThePodReads() throws {
-    let bytes = helloFrame(user: "user-1", session: "s0", epoch: 1_795_000_000_000_001)
+    let bytes = helloFrame(user: "user-1", session: "s0", epoch: 1_795_000_000_000_001, ticket: [7, 8])
     let wire = try Pushring_V1_ClientFrame(serializedBytes: bytes)
+    #expect(wire.hello.capabilities.moves && wire.hello.ticket == Data([7, 8]))
     #expect(wire.hello.userID == "user-1" && wire.hello.sessionID == "s0")
     #expect(wire.hello.epoch == 1_795_000_000_000_001)
     #expect(try Pushring_V1_ClientFrame(serializedBytes: pongFrame(nonce: 300)).pong.nonce == 300)

@@ -44,7 +44,7 @@ import Testing
 
   @Test func twoProcessesWithOnePodIDAreTwoIncarnations() async throws {
     try await withRegistry { registry in
-      _ = try await registry.directory.join(pod(1))
+      let first = try await registry.directory.join(pod(1))
       let second = try await registry.directory.join(
         MemberDescription(podID: "pod-1", endpoint: "10.0.0.9:7000", peerEndpoint: "10.0.0.9:7001"))
       #expect(first.incarnation != second.incarnation)

@@ -53,6 +53,7 @@ import Testing
   @Test func aTakeoverIsReportedToTheOldPodOnce() async throws {
     try await withRegistry { registry in
       let old = try await registry.directory.join(pod(1)).incarnation
+      let second = try await registry.directory.join(pod(2)).incarnation
       let session = try key("ann", "phone")
       let before = try await registry.directory.register(session, podID: "pod-1", incarnation: old, lastEpoch: .none)
       let after = try await registry.directory.register(
@@ -60,7 +61,7 @@ import Testing
       #expect(after.replaced == before.record && after.others == [])
       let takeover = Takeover(key: session, newEpoch: after.record.epoch, newPodID: "pod-2")
       guard
-        case .renewed(_, _, let taken) = try await registry.directory.renew(old, load: .init(sessions: 0, strays: 0))
+        case .renewed(_, _, let taken, _) = try await registry.directory.renew(old, load: .init(sessions: 0, strays: 0))
       else {
         Issue.record("the member lapsed")
         return

@@ -17,21 +17,26 @@ struct TestSession {
 
   /// Says Hello and is welcomed.
   static func open(
-    _ pod: TestPod, user: String, session: String = "", epoch: UInt64 = 0
+    _ pod: TestPod, user: String, session: String = "", epoch: UInt64 = 0, moves: Bool = false, ticket: [UInt8] = []
   ) async throws -> (TestSession, Pushring_V1_Welcome) {
     let opened = try TestSession(try await pod.address())
-    try opened.hello(user: user, session: session, epoch: epoch)
+    try opened.hello(user: user, session: session, epoch: epoch, moves: moves, ticket: ticket)
     return (opened, try await opened.welcome())
   }
 
   func send(_ frame: Pushring_V1_ClientFrame) throws { call.send(try frame.serializedBytes()) }
 
-  func hello(user: String, session: String = "", epoch: UInt64 = 0, labels: [String: String] = [:]) throws {
+  func hello(
+    user: String, session: String = "", epoch: UInt64 = 0, labels: [String: String] = [:], moves: Bool = false,
+    ticket: [UInt8] = []
+  ) throws {
     var frame = Pushring_V1_ClientFrame()
     frame.hello.userID = user
     frame.hello.sessionID = session
     frame.hello.epoch = epoch
     frame.hello.labels = labels
+    frame.hello.capabilities.moves = moves
+    frame.hello.ticket = .init(ticket)
     try send(frame)
   }
 
@@ -60,6 +65,12 @@ struct TestSession {
     let frame = try await next()
     guard case .message(let message) = frame.frame else { throw TestServerError("not a message: \(frame)") }
     return message
+  }
+
+  func reconnect() async throws -> Pushring_V1_Reconnect {
+    let frame = try await next()
+    guard case .reconnect(let reconnect) = frame.frame else { throw TestServerError("not a Reconnect: \(frame)") }
+    return reconnect
   }
 
   func close() async {

@@ -15,7 +15,7 @@ import Testing
     try Scenario(String(contentsOf: Self.folder.appending(path: name), encoding: .utf8))
   }
 
-  @Test func thereAreSome() { #expect(Self.names.count >= 9) }
+  @Test func thereAreSome() { #expect(Self.names.count >= 17) }
 
   @Test(arguments: names) func theStoryHolds(name: String) throws {
     let result = Simulation.run(try scenario(name))
@@ -40,12 +40,16 @@ import Testing
     ("pods 2\nat 3s kill pod-1 now\nend 4s", "nothing may follow"),
     ("pods 2\nend 4s\nat 5s kill pod-1", "\"end\" must be the last line"),
     ("pods 2\nbreaks-without luck\nend 4s", "is no rule"), ("pods 2\nat 3s registry sing\nend 4s", "a registry does"),
+    ("pods 2\nat 3s order pod-1 dance\nend 4s", "cordon, empty, uncordon"),
+    ("pods 2\nat 3s client ann/desk sings\nend 4s", "cannot-move"),
   ]) func aMistakeNamesItsLine(text: String, message: String) {
     #expect { try Scenario(text) } throws: { "\($0)".contains(message) }
   }
 
   /// A scenario whose expectations nobody checks would hold whatever happens.
   @Test func anExpectationThatIsNotMetIsAViolation() throws {
+    let astray = "pods 2\nat 13s connect ann/desk owner:ann\nat 14s expect ann/desk other:ann\nend 20s"
+    #expect(Simulation.run(try Scenario(astray)).violation?.kind == .expectation)
     for push in ["complete 2", "unknown 1"] {
       let text = "pods 2\nat 13s connect ann/desk owner:ann\nat 14s push ann \(push)\nend 20s"
       #expect(Simulation.run(try Scenario(text)).violation?.kind == .expectation)

@@ -8,7 +8,8 @@ Written from the .proto files alone, as a model for clients in any language. Wha
 1. Locate: ask any pod which pods the user belongs on, and connect to the first one that accepts.
 2. Say Hello first, with the same session id on every connection of this device, and the epoch of the last Welcome.
 3. Drop a message whose id was seen before: while a session moves, both pods deliver.
-4. Reconnect: open the new stream (to the endpoint in the frame, with its ticket) before the old one closes.
+4. Reconnect: open the new stream (to the endpoint in the frame and nowhere else, with its ticket) before the old one
+   closes. If that fails, stay: the old stream is as good as before, and the pod asks again.
 5. When a stream ends, read the trailers: "pushring-endpoints" says where to go next, and "pushring-reason" why. Come
    back with backoff and jitter, unless the status says that coming back cannot help.
 6. Answer Ping with Pong.
@@ -259,7 +260,7 @@ class Session:
                         await self._received(frame.message, connection)
                     case "ping":
                         await connection.send(pong=sessions_pb2.Pong(nonce=frame.ping.nonce))
-                    case "reconnect" if connection.move is None:
+                    case "reconnect" if connection.move is None or connection.move.done():
                         connection.move = asyncio.create_task(self._move(connection, frame.reconnect))
         except Ended as ended:
             return ended
@@ -292,13 +293,11 @@ class Session:
                 "endpoint": reconnect.endpoint.endpoint,
             }
         )
-        targets = _distinct(
-            [reconnect.endpoint.endpoint]
-            + [pod.endpoint for pod in reconnect.successors]
+        # The endpoint that is named has granted a place; only without one the client chooses for itself.
+        targets = [reconnect.endpoint.endpoint] if reconnect.endpoint.endpoint else _distinct(
+            [pod.endpoint for pod in reconnect.successors]
             + [endpoint for endpoint in self.successors if endpoint != old.endpoint]
         )
-        # Not all clients of a leaving pod at once: spread over the first part of the time there is.
-        await asyncio.sleep(random.uniform(0, min(1.0, reconnect.deadline_millis / 4000)))
         for endpoint in targets:
             try:
                 successor = await self._open(endpoint, reconnect.ticket)

@@ -1,4 +1,4 @@
--- join: a new incarnation, active in the next view.
+-- join: a new incarnation, active in the next view, or as an operator ordered for its pod.
 --
 -- ARGV     2 settings "renewal lease grace ring recovery", 3 description "pod \t endpoint \t peer \t weight \t zone"
 -- Returns  joined, wait, run_id, incarnation, lease in microseconds, microseconds in which it may not admit anybody,
@@ -28,7 +28,7 @@ end
 newest = math.max(newest + 1, now)
 redis.call('HSET', META, 'incarnation', integer(newest))
 local incarnation = integer(newest)
-set_member(incarnation, ARGV[3], 'active', '0')
+set_as_ordered(incarnation, ARGV[3], '0')
 redis.call('ZADD', LEASES, integer(clock + lease), incarnation)
 local wait = publish()
 settle()

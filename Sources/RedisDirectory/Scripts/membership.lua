@@ -1,8 +1,8 @@
 -- membership.lua: what every membership script begins with. It is not a script of its own: the directory puts it in
--- front of join, renew, resume, acknowledge, drain, leave, gone, window and status.
+-- front of join, renew, resume, acknowledge, drain, leave, gone, window, status, order and rebalance.
 --
 -- KEYS  1 meta, 2 members, 3 leases, 4 grace, 5 load, 6 waiting, 7 pending, 8 departed, 9 swept
---       (Keys.swift says what each holds; all share the cluster's hash tag, hence one slot)
+--       10 orders, 11 rebalance (Keys.swift says what each holds; all share the cluster's hash tag, hence one slot)
 -- ARGV  1 channel of views; a script's own arguments follow
 -- Every reply is an array that begins: status, microseconds until pending changes may be published (0: none are
 -- pending; whoever gets another figure sees to a call by then), run_id of the server. What another version wrote is
@@ -14,6 +14,7 @@
 
 local META, MEMBERS, LEASES, GRACE, LOAD = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local WAITING, PENDING, DEPARTED, SWEPT = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local ORDERS, REBALANCE = KEYS[10], KEYS[11]
 local CHANNEL = ARGV[1]
 local GATHER = 100000
 local NO_DIGEST = '0000000000000000'
@@ -80,6 +81,24 @@ local function set_member(incarnation, description, state, since)
   redis.call('SADD', PENDING, incarnation)
 end
 
+-- What an operator ordered for a pod, by its id: weight ('' for the pod's own), and active, cordoned or drained.
+local function order_of(pod)
+  local weight, state = string.match(redis.call('HGET', ORDERS, 'pod:' .. pod) or '', '^(%d*) (%l+)$')
+  return weight or '', state or 'active'
+end
+
+-- A member that joins or resumes: active, with the weight that it names, unless an operator ordered otherwise.
+local function set_as_ordered(incarnation, description, since)
+  local pod, endpoints, weight, zone = string.match(description, '^([^\t]*)(\t[^\t]*\t[^\t]*)\t(%d+)(\t[^\t]*)$')
+  if not pod then return set_member(incarnation, description, 'active', since) end
+  local ordered_weight, ordered = order_of(pod)
+  if ordered_weight ~= '' then
+    redis.call('HSET', ORDERS, 'own:' .. incarnation, weight)
+    weight = ordered_weight
+  end
+  set_member(incarnation, pod .. endpoints .. '\t' .. weight .. zone, ordered == 'active' and 'active' or 'cordoned', since)
+end
+
 local function set_state(incarnation, state)
   local value = redis.call('HGET', MEMBERS, incarnation)
   if not value then return end
@@ -131,6 +150,7 @@ local function depart(incarnation)
   redis.call('ZREM', LEASES, incarnation)
   redis.call('ZREM', GRACE, incarnation)
   redis.call('SREM', WAITING, incarnation)
+  redis.call('HDEL', ORDERS, 'own:' .. incarnation)
   redis.call('ZADD', DEPARTED, integer(clock), incarnation)
   redis.call('SADD', PENDING, incarnation)
 end

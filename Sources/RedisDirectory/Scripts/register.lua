@@ -2,7 +2,7 @@
 --
 -- KEYS     1 the user's records
 -- ARGV     1 session id, 2 pod id, 3 incarnation, 4 the last epoch that the client knows, 5 until when the caller waits,
---          in the server's microseconds
+--          in the server's microseconds, 6 'move': the old stream lives on, and the value names its record as the one before
 -- Returns  registered, the server's microseconds, epoch, the value replaced ('' when there was none), then the user's
 --          other sessions: id, value
 --          | late, the server's microseconds (the caller has given up, and so has its client: nothing is written)
@@ -37,5 +37,8 @@ for index = 1, #records, 2 do
   end
 end
 reply[3] = string.format('%.0f', math.max(stored_epoch + 1, last + 1, now))
-redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[3] .. ' ' .. reply[3] .. ' ' .. ARGV[2])
+local value = '1 ' .. ARGV[3] .. ' ' .. reply[3] .. ' ' .. ARGV[2]
+local before = string.match(reply[4], '^1( %d+ %d+ [^ ]+)')
+if ARGV[6] == 'move' and before then value = value .. before end
+redis.call('HSET', KEYS[1], ARGV[1], value)
 return reply

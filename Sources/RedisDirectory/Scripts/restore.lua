@@ -10,7 +10,7 @@ local time = redis.call('TIME')
 if tonumber(time[1]) * 1000000 + tonumber(time[2]) > tonumber(ARGV[4]) then return { 'late' } end
 
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
-if stored == ARGV[2] then return { 'restored', '' } end
+if stored and string.match(stored, '^1 %d+ %d+ [^ ]+') == ARGV[2] then return { 'restored', '' } end
 if stored then
   local epoch = string.match(stored, '^1 %d+ (%d+) ')
   if not epoch then return { 'incompatible', stored } end

@@ -45,7 +45,7 @@ if tonumber(ARGV[5]) > math.max(version, floor_version) then
   floor_version, floor_digest = tonumber(ARGV[5]), ARGV[6]
   redis.call('HSET', META, 'floor_version', ARGV[5], 'floor_digest', floor_digest)
 end
-set_member(incarnation, ARGV[3], 'active', '0')
+set_as_ordered(incarnation, ARGV[3], '0')
 redis.call('ZREM', GRACE, incarnation)
 redis.call('ZADD', LEASES, integer(clock + lease), incarnation)
 local wait = publish()

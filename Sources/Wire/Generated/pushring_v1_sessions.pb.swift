@@ -233,13 +233,14 @@ package nonisolated struct Pushring_V1_Welcome: Sendable {
   fileprivate var _view: Pushring_V1_ViewStamp? = nil
 }
 
-/// Asks the client to go elsewhere. The stream stays open until the deadline.
+/// Asks the client to open the session elsewhere while this stream lives. It ends once the session is welcomed there; a
+/// session that does not come to be welcomed stays here.
 package nonisolated struct Pushring_V1_Reconnect: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Where to go first; empty: choose among the successors.
+  /// Where to go, and nowhere else: it keeps a place. Empty: choose among the successors.
   package var endpoint: Pushring_V1_PodEndpoint {
     get {_endpoint ?? Pushring_V1_PodEndpoint()}
     set {_endpoint = newValue}
@@ -249,10 +250,10 @@ package nonisolated struct Pushring_V1_Reconnect: Sendable {
   /// Clears the value of `endpoint`. Subsequent reads from it will return its default value.
   package mutating func clearEndpoint() {self._endpoint = nil}
 
-  /// The stream ends this long after the frame was sent, in milliseconds.
+  /// The place is kept this long after the frame was sent, in milliseconds.
   package var deadlineMillis: UInt32 = 0
 
-  /// To be sent back in the next Hello.
+  /// To be sent back in the Hello that follows this, and in no other.
   package var ticket: Data = Data()
 
   package var reason: Pushring_V1_Reconnect.Reason = .unspecified

@@ -51,6 +51,16 @@ public struct BenchResult: Codable, Sendable {
   public var missed: Int?
   /// Streams that ended without being asked to.
   public var lostStreams: Int?
+  /// Sessions that changed pods while their old stream lived.
+  public var moves: Int?
+  /// Asked to move, and stayed.
+  public var failedMoves: Int?
+  /// Of the moves, by the ring: what changed owners, as a share of all sessions.
+  public var idealMoveShare: Double?
+  /// From the first request to move until all that could be moved were.
+  public var moveSeconds: Double?
+  /// From a session's request to move until its Welcome elsewhere.
+  public var moveMs: Percentiles?
   /// From the fault until each lost session was live again, and until everybody was.
   public var recoverySeconds: Double?
   /// Sessions that are not where the ring wants them at the end, as a share of all.

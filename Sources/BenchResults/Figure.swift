@@ -56,6 +56,12 @@ public struct Figure: Sendable {
     Figure(key: "recoverySeconds", title: "From the fault until every session was live", unit: "s") {
       $0.recoverySeconds
     },
+    Figure(key: "moves", title: "Sessions moved", unit: "") { $0.moves.map(Double.init) },
+    Figure(key: "failedMoves", title: "Asked to move, and stayed", unit: "") { $0.failedMoves.map(Double.init) },
+    Figure(key: "idealMoveShare", title: "What had to move, by the ring", unit: "share") { $0.idealMoveShare },
+    Figure(key: "moveSeconds", title: "Until all had moved", unit: "s") { $0.moveSeconds },
+    Figure(key: "moveP50Ms", title: "From the request to the Welcome elsewhere, p50", unit: "ms") { $0.moveMs?.p50 },
+    Figure(key: "moveP99Ms", title: "The same, p99", unit: "ms") { $0.moveMs?.p99 },
     Figure(key: "strayShare", title: "Strays at the end", unit: "share") { $0.strayShare },
     Figure(key: "missed", title: "Sessions that a push should have reached and did not", unit: "") {
       $0.missed.map(Double.init)

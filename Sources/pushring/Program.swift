@@ -15,12 +15,20 @@ struct Program: AsyncParsableCommand {
       See it work, with nothing but redis-server installed:
         pushring demo --keep
 
+      Operating a cluster (Docs/commands.md):
+        pushring ring inspect | explain | simulate | check | fix | forget | diff
+        pushring rebalance plan | apply | status | stop
+        pushring pod cordon | uncordon | drain | weight
+
       Settings come from flags, environment variables (PUSHRING_…) and a file (--config); Docs/configuration.md lists them.
+      Data goes to stdout, everything about it to stderr. --output json prints one object on a line. Tab completion:
+        pushring --generate-completion-script bash > /etc/bash_completion.d/pushring
       """,
     version: "0.1.0",
     subcommands: [
       SessionManagerCommand.self, SenderCommand.self, ConnectCommand.self, PushCommand.self, RingCommand.self,
-      SessionsCommand.self, DemoCommand.self, SimulateCommand.self, JoinCostCommand.self, ScaleCommand.self,
+      SessionsCommand.self, RebalanceCommand.self, PodCommand.self, DemoCommand.self, SimulateCommand.self,
+      JoinCostCommand.self, ScaleCommand.self,
       BenchCommand.self,
     ])
 

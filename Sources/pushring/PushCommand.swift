@@ -26,7 +26,8 @@ struct PushCommand: AsyncParsableCommand, SettingsReader {
   var session: String?
   @Option(name: .long, help: ArgumentHelp("The message's payload.", valueName: "TEXT"))
   var message: String?
-  @Option(name: .long, help: ArgumentHelp("A file that has the payload; - is stdin.", valueName: "FILE"))
+  @Option(
+    name: .long, help: ArgumentHelp("A file that has the payload; - is stdin.", valueName: "FILE"), completion: .file())
   var file: String?
   @Option(name: .long, help: ArgumentHelp("A header, NAME=VALUE; can be given several times.", valueName: "NAME=VALUE"))
   var header: [String] = []
@@ -36,8 +37,7 @@ struct PushCommand: AsyncParsableCommand, SettingsReader {
   var strategy: Strategy?
   @Flag(name: .long, help: "One RPC per session instead of one per pod (for comparison).")
   var noGrouping = false
-  @Option(name: .long, help: "How to print: table or json.")
-  var output: OutputFormat = .table
+  @OptionGroup var printing: OutputOptions
   @Option(Settings.pushTimeout) var pushTimeout: String?
   @OptionGroup var common: CommonOptions
 
@@ -61,7 +61,7 @@ struct PushCommand: AsyncParsableCommand, SettingsReader {
     }
     let result = try await push(try request(timeout: timeout), through: address, timeout: timeout)
     let report = PushReport(result)
-    printData(output == .json ? try reportJSON(report) : report.table)
+    try printing.show(report) { _ in report.table }
     throw ExitCode(report.exitCode)
   }
 

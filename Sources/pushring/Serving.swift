@@ -3,11 +3,16 @@ internal import Logging
 internal import ServiceLifecycle
 internal import UnixSignals
 
-// How a server lives and ends: SIGTERM or SIGINT asks its services to finish, the last listed first; a second signal ends
-// the process at once. A service that can't go on takes the others down, and its error is the program's.
+// How a server lives and ends: SIGTERM or SIGINT asks its services to finish, the last listed first; a second signal asks
+// them to hurry, and one that can't be hurried, or a third, ends the process at once. A service that can't go on takes the
+// others down, and its error is the program's.
 
-/// - Parameter limit: how long finishing may take; then what is left is cancelled.
-func serve(_ services: [any Service], limit: Duration, logger: Logger) async throws {
+/// - Parameters:
+///   - limit: how long finishing may take; then what is left is cancelled.
+///   - hurry: what a second signal does.
+func serve(
+  _ services: [any Service], limit: Duration, logger: Logger, hurry: (@Sendable () -> Void)? = nil
+) async throws {
   // Who reads our log may go away; that must not end the server.
   _ = signal(SIGPIPE, SIG_IGN)
   // Subscribed before anything is started, so that an early signal is obeyed too.
@@ -19,7 +24,7 @@ func serve(_ services: [any Service], limit: Duration, logger: Logger) async thr
     logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() })
   configuration.maximumGracefulShutdownDuration = limit
   let group = ServiceGroup(configuration: configuration)
-  let listener = Task { await obey(signals, group, logger) }
+  let listener = Task { await obey(signals, group, logger, hurry) }
   defer { listener.cancel() }
   do {
     try await group.run()
@@ -29,16 +34,22 @@ func serve(_ services: [any Service], limit: Duration, logger: Logger) async thr
   logger.info("Stopped")
 }
 
-private func obey(_ signals: UnixSignalsSequence, _ group: ServiceGroup, _ logger: Logger) async {
-  var isFirst = true
+private func obey(
+  _ signals: UnixSignalsSequence, _ group: ServiceGroup, _ logger: Logger, _ hurry: (@Sendable () -> Void)?
+) async {
+  var count = 0
   for await signal in signals {
-    guard isFirst else {
-      logger.warning("Second signal: ending at once", metadata: ["signal": "\(signal)"])
+    count += 1
+    if count == 1 {
+      logger.info("Shutting down", metadata: ["signal": "\(signal)"])
+      await group.triggerGracefulShutdown()
+    } else if count == 2, let hurry {
+      logger.warning("Second signal: ending without waiting for clients", metadata: ["signal": "\(signal)"])
+      hurry()
+    } else {
+      logger.warning("Another signal: ending at once", metadata: ["signal": "\(signal)"])
       exit(128 + signal.rawValue)
     }
-    isFirst = false
-    logger.info("Shutting down", metadata: ["signal": "\(signal)"])
-    await group.triggerGracefulShutdown()
   }
 }
 

@@ -21,7 +21,8 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       Example, one pod on this machine:
         pushring session-manager --pod-id a --listen 127.0.0.1:7400 --redis redis://127.0.0.1:6379
 
-      Up when http://ADMIN-LISTEN/readyz says 200. SIGTERM: tells its clients to go elsewhere, leaves, and exits 0.
+      Up when http://ADMIN-LISTEN/readyz says 200. SIGTERM: moves its sessions to other pods, leaves, and exits 0; a
+      second SIGTERM ends their streams at once, with where to go.
       """)
 
   @Option(Settings.podID) var podID: String?
@@ -32,6 +33,8 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.peerAdvertise) var peerAdvertise: String?
   @Option(Settings.weight) var weight: String?
   @Option(Settings.zone) var zone: String?
+  @Option(Settings.homingRate) var homingRate: String?
+  @Option(Settings.moveDeadline) var moveDeadline: String?
   @Option(Settings.drainDeadline) var drainDeadline: String?
   @Option(Settings.helloTimeout) var helloTimeout: String?
   @Option(Settings.outboundLimit) var outboundLimit: String?
@@ -42,7 +45,9 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.edgeThreads) var edgeThreads: String?
   @Option(Settings.connectionsPerAddress) var connectionsPerAddress: String?
   @Option(Settings.callsPerConnection) var callsPerConnection: String?
-  @Option(Settings.overheadFrames) var overheadFrames: String?
+  @Option(Settings.newConnections) var newConnections: String?
+  @Option(Settings.newCalls) var newCalls: String?
+  @Option(Settings.clientFrames) var clientFrames: String?
   @Option(Settings.patience) var patience: String?
   @Option(Settings.idleTimeout) var idleTimeout: String?
   @OptionGroup var registry: RegistryOptions
@@ -54,6 +59,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.peerListen, peerListen), SettingFlag(Settings.sessionAdminListen, adminListen),
       SettingFlag(Settings.advertise, advertise), SettingFlag(Settings.peerAdvertise, peerAdvertise),
       SettingFlag(Settings.weight, weight), SettingFlag(Settings.zone, zone),
+      SettingFlag(Settings.homingRate, homingRate), SettingFlag(Settings.moveDeadline, moveDeadline),
       SettingFlag(Settings.drainDeadline, drainDeadline), SettingFlag(Settings.helloTimeout, helloTimeout),
       SettingFlag(Settings.outboundLimit, outboundLimit), SettingFlag(Settings.maximumMessage, maximumMessage),
       SettingFlag(Settings.maximumSessions, maximumSessions),
@@ -61,7 +67,8 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.keepAliveTimeout, keepAliveTimeout), SettingFlag(Settings.edgeThreads, edgeThreads),
       SettingFlag(Settings.connectionsPerAddress, connectionsPerAddress),
       SettingFlag(Settings.callsPerConnection, callsPerConnection),
-      SettingFlag(Settings.overheadFrames, overheadFrames), SettingFlag(Settings.patience, patience),
+      SettingFlag(Settings.newConnections, newConnections), SettingFlag(Settings.newCalls, newCalls),
+      SettingFlag(Settings.clientFrames, clientFrames), SettingFlag(Settings.patience, patience),
       SettingFlag(Settings.idleTimeout, idleTimeout),
     ] + registry.flags + common.flags
   }
@@ -94,7 +101,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       ])
     try await serve(
       [Background { await access.client.run() }, Background { await follower.run() }, administration, pod],
-      limit: deadline + .seconds(10), logger: logger)
+      limit: deadline + .seconds(10), logger: logger, hurry: { pod.hurry() })
   }
 }
 
@@ -125,6 +132,8 @@ private final class PodService: Service {
     }
   }
 
+  func hurry() { pod.hurry() }
+
   var notReadyReason: String? {
     guard hasRedis.withLock({ $0 }) else { return "Redis at \(access.configuration.address) has not answered yet" }
     return pod.notReadyReason
@@ -142,6 +151,8 @@ extension SessionManagerConfiguration {
       configuration.peerAdvertise = try settings.optional(Settings.peerAdvertise)?.description ?? ""
       configuration.weight = try settings.required(Settings.weight)
       configuration.zone = try settings.required(Settings.zone)
+      configuration.homingRate = Double(try settings.required(Settings.homingRate))
+      configuration.moveDeadline = try settings.required(Settings.moveDeadline)
       configuration.helloTimeout = try settings.required(Settings.helloTimeout)
       configuration.outboundLimitBytes = try settings.required(Settings.outboundLimit)
       configuration.maximumMessageBytes = try settings.required(Settings.maximumMessage)
@@ -171,7 +182,9 @@ extension EdgeConfiguration {
     threads = try settings.required(Settings.edgeThreads)
     maximumConnectionsPerAddress = try settings.required(Settings.connectionsPerAddress)
     maximumCallsPerConnection = try settings.required(Settings.callsPerConnection)
-    overheadFramesPerSecond = try settings.required(Settings.overheadFrames)
+    newConnectionsPerSecondAndAddress = try settings.required(Settings.newConnections)
+    newCallsPerSecond = try settings.required(Settings.newCalls)
+    framesPerSecond = try settings.required(Settings.clientFrames)
     patience = try settings.required(Settings.patience)
     idleTimeout = try settings.required(Settings.idleTimeout)
   }

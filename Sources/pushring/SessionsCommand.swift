@@ -19,8 +19,7 @@ struct SessionsCommand: AsyncParsableCommand, SettingsReader {
 
   @Argument(help: ArgumentHelp("The user's id.", valueName: "USER"))
   var user: String
-  @Option(name: .long, help: "How to print: table or json.")
-  var output: OutputFormat = .table
+  @OptionGroup var printing: OutputOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var common: CommonOptions
 
@@ -35,6 +34,6 @@ struct SessionsCommand: AsyncParsableCommand, SettingsReader {
       let records = try await directory.records(of: user)
       return SessionsReport(user: user, records: records, view: try await directory.window()?.current)
     }
-    printData(output == .json ? try reportJSON(report) : report.table)
+    try printing.show(report) { report.text($0) }
   }
 }

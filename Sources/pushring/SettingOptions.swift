@@ -7,7 +7,21 @@ internal import Settings
 
 extension Option where Value == String? {
   init<Parsed>(_ setting: Setting<Parsed>) {
-    self.init(name: .customLong(setting.description.name), help: ArgumentHelp(setting.description))
+    self.init(
+      name: .customLong(setting.description.name), help: ArgumentHelp(setting.description),
+      completion: CompletionKind(setting.description))
+  }
+}
+
+extension CompletionKind {
+  /// What a shell can offer for a setting's value; nil: nothing.
+  fileprivate init?(_ setting: SettingDescription) {
+    switch setting.type {
+    case let type where type.hasPrefix("path"): self = .file()
+    case let type where type.hasPrefix("one of "):
+      self = .list(type.dropFirst("one of ".count).replacing(", ", with: "|").split(separator: "|").map(String.init))
+    default: return nil
+    }
   }
 }
 

@@ -61,8 +61,8 @@ struct ClusterReportTests {
   @Test func theTableHasARowPerMember() throws {
     let current = try view([member("a", 1), member("long-name", 2)])
     let report = ClusterReport(cluster: "x", window: Window(settled: current, current: current), status: [])
-    let lines = report.table.split(separator: "\n", omittingEmptySubsequences: false)
-    #expect(lines[0] == "cluster x  view 4 (settled)  members 2  sessions 0")
+    let lines = report.text(.plain).split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[0] == "cluster x  view 4 (settled)  members 2  sessions 0  strays 0")
     #expect(lines[2].hasPrefix("MEMBER     INCARNATION  STATE"))
     #expect(lines[4].hasPrefix("long-name            2  active"))
   }
@@ -121,7 +121,7 @@ struct OwnerReportTests {
   @Test func withoutActiveMembersNobodyOwnsTheUser() throws {
     let report = OwnerReport(user: try UserID("alice"), view: try view([member("a", 1, .draining)]))
     #expect(report.owner == nil)
-    #expect(report.table.contains("nobody owns"))
+    #expect(report.text(.plain).contains("nobody owns"))
   }
 }
 

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import grpc
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -19,6 +20,7 @@ subprocess.run(
 from harness.clients import Clients, RawStream  # noqa: E402
 from harness.cluster import Cluster  # noqa: E402
 from harness.program import run  # noqa: E402
+from pushring.v1 import push_pb2, push_pb2_grpc  # noqa: E402
 
 live_clusters: list[Cluster] = []
 
@@ -47,6 +49,35 @@ def cluster(tmp_path_factory):
     shared = make_cluster(tmp_path_factory.mktemp("cluster"))
     yield shared
     stop_cluster(shared)
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory):
+    """A pod with one thread and short time limits, and a Sender: for clients that take their time."""
+    limits = ["--client-patience", "--idle-timeout", "--hello-timeout", "--keepalive-timeout"]
+    options = {**{limit: "2s" for limit in limits}, "--keepalive-interval": "3s", "--edge-threads": "1"}
+    shared = make_cluster(tmp_path_factory.mktemp("impatient"), pods=1, options=options)
+    yield shared
+    stop_cluster(shared)
+
+
+@pytest.fixture
+def pod(impatient):
+    """Of test_attacks.py and test_slow_clients.py; others have their own."""
+    return impatient.pods["pod-0"]
+
+
+@pytest.fixture
+def push(impatient):
+    """push(user, bytes): the outcome at the user's only session."""
+    with grpc.insecure_channel(impatient.sender.address) as channel:
+        stub = push_pb2_grpc.PushesStub(channel)
+
+        def one(user: str, count: int) -> int:
+            answer = stub.Push(push_pb2.PushRequest(user_id=user, payload=b"x" * count), timeout=20)
+            return answer.results[0].outcome
+
+        yield one
 
 
 @pytest.fixture

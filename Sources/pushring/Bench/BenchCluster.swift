@@ -11,6 +11,8 @@ internal import Wire
 
 /// What a benchmark runs against: a cluster of its own, or one that runs, of which it then knows only what the Sender says.
 final class BenchCluster: Sendable {
+  /// Of a pod that leaves.
+  static let drainSeconds = 60
   let local: LocalCluster?
   let sender: HostAndPort
   private let givenEndpoints: [String]
@@ -28,7 +30,8 @@ final class BenchCluster: Sendable {
     let cluster = try LocalCluster(
       name: "bench-\(ProcessInfo.processInfo.processIdentifier)", pods: options.pods + 1,
       redisServer: options.redisServer, redis: options.redis, podCPUs: options.podCPUs,
-      logger: logger)
+      // Strays stay where a workload puts them.
+      podFlags: ["--homing-rate", "0", "--drain-deadline", "\(Self.drainSeconds)s"], logger: logger)
     let settings = try SettingValues(
       flags: ["redis": cluster.redisURL, "cluster": cluster.name], environment: [:])
     let access = try RegistryAccess(settings, logger: logger)

@@ -20,6 +20,7 @@ struct BenchCommand: AsyncParsableCommand {
       """,
     subcommands: [
       BenchConnect.self, BenchIdle.self, BenchPush.self, BenchFailover.self, BenchOutage.self, BenchRebalance.self,
+      BenchDrain.self,
       BenchChurn.self, BenchMixed.self, BenchReport.self, BenchCompare.self, LoadWorkerCommand.self,
     ])
 }
@@ -120,8 +121,16 @@ private struct BenchOutage: BenchWorkloadCommand {
 
 private struct BenchRebalance: BenchWorkloadCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rebalance", abstract: "A pod joins under load: what is disturbed, and what each strategy misses.")
+    commandName: "rebalance",
+    abstract: "A pod joins under load, and its sessions move to it: what is disturbed, and what each strategy misses.")
   static let workload = BenchWorkload.rebalance
+  @OptionGroup var options: BenchOptions
+}
+
+private struct BenchDrain: BenchWorkloadCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drain", abstract: "A pod is asked to end under load: its sessions move, and nothing is lost.")
+  static let workload = BenchWorkload.drain
   @OptionGroup var options: BenchOptions
 }
 

@@ -42,6 +42,7 @@ struct BenchOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Skew of the users' popularity (Zipf); 0: all alike.", valueName: "s")) var zipf = 0.0
   @Option(help: ArgumentHelp("Connects per second; 0: all at once.", valueName: "N")) var connectRate = 0.0
   @Option(help: ArgumentHelp("Sessions that go and come back per second.", valueName: "N")) var churn = 0.0
+  @Option(help: ArgumentHelp("Moves per second of a rebalance.", valueName: "N")) var moveRate = 100.0
   @Option(help: "Of all chance.") var seed: UInt64 = 1
   @Option(help: "Processes that hold the clients; 0: as many as descriptors and ports need.") var loadProcesses = 0
   @Option(
@@ -77,6 +78,7 @@ struct BenchOptions: ParsableArguments {
     try demand((1...1_000).contains(fanOut), "--fan-out must be 1 to 1000")
     try demand((0...5).contains(zipf), "--zipf must be 0 to 5")
     try demand(connectRate >= 0 && churn >= 0, "--connect-rate and --churn must be 0 or more")
+    try demand(moveRate > 0 && moveRate <= 100_000, "--move-rate must be above 0 and up to 100,000")
     try demand((0...64).contains(loadProcesses), "--load-processes must be 0 to 64")
     try demand((sender == nil) == (endpoint == nil), "--sender and --endpoint belong together")
     try demand(sender == nil || redis == nil, "--redis is for a cluster that is started; leave it out with --sender")
@@ -89,7 +91,7 @@ struct BenchOptions: ParsableArguments {
       "repeat": "\(repetitions)", "sessions-per-user": "\(sessionsPerUser)", "strays": "\(strays)", "rate": "\(rate)",
       "concurrency": "\(concurrency)", "size": "\(size)", "mode": mode.rawValue, "fan-out": "\(fanOut)",
       "zipf": "\(zipf)",
-      "connect-rate": "\(connectRate)", "churn": "\(churn)", "pod-cpus": podCPUs ?? "all",
+      "connect-rate": "\(connectRate)", "churn": "\(churn)", "move-rate": "\(moveRate)", "pod-cpus": podCPUs ?? "all",
     ]
   }
 

@@ -97,7 +97,7 @@ final class BenchRun {
   ) async throws {
     let driver = PushDriver(try await plan(seed: seed))
     try await load.all(LoadRequest(.measure))
-    let lostBefore = try await load.report().lostStreams
+    let reportBefore = try await load.report()
     let readsBefore = await cluster.redisReads()
     let before = use()
     let start = ContinuousClock.now
@@ -126,7 +126,12 @@ final class BenchRun {
     if let readsBefore, let readsAfter {
       note("redisReadsPerPush", (readsAfter - readsBefore) / Double(max(driver.soFar.pushes, 1)))
     }
-    note("lostStreams", Double(report.lostStreams - lostBefore))
+    note("lostStreams", Double(report.lostStreams - reportBefore.lostStreams))
+    if report.moves + report.failedMoves > reportBefore.moves + reportBefore.failedMoves {
+      note("moves", Double(report.moves - reportBefore.moves))
+      note("failedMoves", Double(report.failedMoves - reportBefore.failedMoves))
+      note("move", LatencyHistogram(receipts.moves))
+    }
     result.processes = used
     if isTimelineKept || result.timeline.isEmpty { result.timeline = receipts.points }
     for (reason, count) in driver.soFar.reasons.sorted(by: { $0.value > $1.value }).prefix(3) {
@@ -252,6 +257,11 @@ final class BenchRun {
     result.completeShare = median("completeShare")
     result.recoverySeconds = median("recoverySeconds")
     result.strayShare = median("strayShare")
+    result.idealMoveShare = median("idealMoveShare")
+    result.moveSeconds = median("moveSeconds")
+    result.moves = whole("moves")
+    result.failedMoves = whole("failedMoves")
+    result.moveMs = histograms["move"]?.percentiles
     // Nothing that was lost in one repetition is outweighed by the others.
     result.lost = whole("lost")
     result.duplicated = whole("duplicated")

@@ -6,7 +6,7 @@ internal import Placement
 
 /// What a benchmark does. Each gets a run whose cluster is up.
 enum BenchWorkload: String, CaseIterable, Sendable {
-  case connect, idle, push, failover, outage, rebalance, churn, mixed
+  case connect, idle, push, failover, outage, rebalance, drain, churn, mixed
 
   func perform(_ run: BenchRun) async throws {
     switch self {
@@ -16,6 +16,7 @@ enum BenchWorkload: String, CaseIterable, Sendable {
     case .failover: try await failover(run)
     case .outage: try await outage(run)
     case .rebalance: try await rebalance(run)
+    case .drain: try await drain(run)
     case .churn: try await churn(run)
     case .mixed: try await mixed(run)
     }
@@ -87,7 +88,7 @@ enum BenchWorkload: String, CaseIterable, Sendable {
     }
   }
 
-  private func warmUp(_ run: BenchRun) async throws {
+  func warmUp(_ run: BenchRun) async throws {
     guard run.options.warmUp > 0 else { return }
     run.progress("warming up")
     let driver = PushDriver(try await run.plan(seed: run.options.seed))
@@ -155,47 +156,6 @@ enum BenchWorkload: String, CaseIterable, Sendable {
       try await run.waitLive(run.options.sessions, limit: .seconds(30))
     }
     run.note("While Redis is away pushes ask all pods, and say that nobody vouches for completeness.")
-  }
-
-  /// A pod joins under load: what it disturbs, and what the strategy makes of sessions that are where they were.
-  private func rebalance(_ run: BenchRun) async throws {
-    guard let local = run.cluster.local else {
-      throw Failure("rebalance starts a pod: it needs a cluster of its own (no --sender)")
-    }
-    try await run.connect()
-    try await warmUp(run)
-    let newcomer = local.pods[run.options.pods]
-    try await run.measurePushes(during: run.options.duration, seed: run.options.seed &+ 1, isTimelineKept: true) {
-      start in
-      try await Task.sleep(for: .seconds(run.options.duration / 4))
-      try local.start(newcomer)
-      run.mark(start, "a pod starts")
-      let began = ContinuousClock.now
-      try await run.cluster.waitSettled(pods: run.options.pods + 1)
-      run.note("recoverySeconds", began.duration(to: .now) / .seconds(1))
-      run.mark(start, "the view with it has settled")
-      try await Task.sleep(for: .seconds(run.options.duration * 3 / 4))
-    }
-    if let view = try await run.cluster.view() {
-      var random = SplitMix(run.options.seed)
-      let before = try await placesBefore(run, random: &random)
-      random = SplitMix(run.options.seed)
-      let after = run.cluster.places(run.options, view, random: &random)
-      let endpoints = run.cluster.endpoints(view)
-      let moved = zip(before, after).count { $0 != endpoints[$1] }
-      if run.options.strategy == .ring || run.options.strategy == .modulo {
-        run.note("strayShare", Double(moved) / Double(run.options.sessions))
-      }
-    }
-    run.note("Sessions stay where they are; the share that should move is strayShare. Moves are not built yet.")
-  }
-
-  /// Where sessions were opened, by endpoint: as if the newcomer were not there.
-  private func placesBefore(_ run: BenchRun, random: inout SplitMix) async throws -> [String] {
-    guard let view = try await run.cluster.view() else { return [] }
-    let without = try view.without(podID: run.cluster.local?.pods[run.options.pods].id ?? "")
-    let endpoints = run.cluster.endpoints(without)
-    return run.cluster.places(run.options, without, random: &random).map { endpoints[$0] }
   }
 
   /// Sessions come and go, and nothing else happens.

@@ -44,6 +44,8 @@ struct LoadGroup: Sendable {
       sum.welcomes += report.welcomes
       sum.lostStreams += report.lostStreams
       sum.failedConnects += report.failedConnects
+      sum.moves += report.moves
+      sum.failedMoves += report.failedMoves
       sum.messages += report.messages
       sum.duplicates += report.duplicates
       sum.strangers += report.strangers
@@ -61,6 +63,7 @@ struct LoadGroup: Sendable {
       for (push, sessions) in receipts.sessions.enumerated() { sum.sessions[push] |= sessions }
       sum.latencies.add(receipts.latencies)
       sum.connects.add(receipts.connects)
+      sum.moves.add(receipts.moves)
       while sum.timeline.count < receipts.timeline.count { sum.timeline.append(LoadInterval()) }
       for (slot, interval) in receipts.timeline.enumerated() {
         sum.timeline[slot].messages += interval.messages

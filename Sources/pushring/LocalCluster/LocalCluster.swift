@@ -33,10 +33,13 @@ final class LocalCluster: Sendable {
   ///   - name: of the cluster, and in the names of files.
   ///   - redis: one that runs; nil: `startRedis` starts a private one.
   ///   - podCPUs: the cores that pods may run on, as taskset(1) takes them; nil: all.
+  ///   - podFlags: more flags for each pod.
   init(
-    name: String, pods count: Int, redisServer: String, redis: String? = nil, podCPUs: String? = nil, logger: Logger
+    name: String, pods count: Int, redisServer: String, redis: String? = nil, podCPUs: String? = nil,
+    podFlags: [String] = [], logger: Logger
   ) throws {
     self.podCPUs = podCPUs
+    self.podFlags = podFlags
     givenRedis = redis
     self.name = name
     guard let executable = Bundle.main.executableURL else { throw Failure("can't find this program's own file") }
@@ -60,6 +63,7 @@ final class LocalCluster: Sendable {
   let senderAdministration: String
 
   private let podCPUs: String?
+  private let podFlags: [String]
   private let givenRedis: String?
   var redisURL: String { givenRedis ?? "redis://127.0.0.1:\(redisPort)" }
 
@@ -91,7 +95,7 @@ final class LocalCluster: Sendable {
         "session-manager", "--pod-id", pod.id, "--listen", pod.endpoint, "--peer-listen", pod.peerEndpoint,
         "--admin-listen", pod.administration, "--advertise", pod.endpoint, "--peer-advertise", pod.peerEndpoint,
         "--redis", redisURL, "--cluster", name,
-      ]
+      ] + podFlags
     guard let podCPUs else { return try start(pod.id, executable, arguments) }
     guard let taskset = found("taskset") else { throw Failure("there is no taskset here (Debian: util-linux)") }
     try start(pod.id, taskset, ["-c", podCPUs, executable.path] + arguments)
@@ -163,6 +167,44 @@ final class LocalCluster: Sendable {
 
   func signal(_ name: String, _ number: Int32) {
     if let id = processID(name) { Foundation.kill(id, number) }
+  }
+
+  /// SIGTERM, as from an orchestrator that takes the pod away.
+  /// - Returns: the exit code; nil when it had not ended by then, and was killed.
+  func drain(_ pod: Pod, limit: Duration) async throws -> Int32? {
+    let drained = processes.withLock { processes in
+      let drained = processes.first { $0.name == pod.id }?.process
+      processes.removeAll { $0.name == pod.id }
+      return drained
+    }
+    guard let drained else { return nil }
+    drained.terminate()
+    let deadline = ContinuousClock.now + limit
+    while drained.isRunning, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    guard !drained.isRunning else {
+      end(drained)
+      return nil
+    }
+    return drained.terminationStatus
+  }
+
+  /// This program with the cluster's registry, as an operator would run it.
+  /// - Returns: the exit code, and what it printed to stdout.
+  func command(_ arguments: [String]) async throws -> (code: Int32, output: String) {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments + ["--redis", redisURL, "--cluster", name]
+    process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PUSHRING_") }
+    process.standardInput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let text = try await Task.detached {
+      String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    }.value
+    process.waitUntilExit()
+    return (process.terminationStatus, text)
   }
 
   /// SIGKILL for redis-server, which then can be started again: empty.

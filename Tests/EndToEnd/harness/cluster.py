@@ -16,6 +16,8 @@ from .waiting import CommandFailed, eventually
 
 # Short, so that what follows the end of a lease is seen within seconds; long enough for two busy cores.
 LEASE = {"--lease": "2s", "--renewal-interval": "500ms", "--grace": "2s"}
+# Strays stay where a test puts them, unless it is about moves.
+NO_HOMING = {"--homing-rate": "0"}
 CLUSTER = "end-to-end"
 
 
@@ -96,6 +98,7 @@ class Cluster:
             "--admin-listen": f"127.0.0.1:{admin}",
             "--advertise": f"127.0.0.1:{port}",
             "--peer-advertise": f"127.0.0.1:{peer}",
+            **NO_HOMING,
             **self.options,
         }
         flags.update({"--" + name.replace("_", "-"): value for name, value in options.items()})

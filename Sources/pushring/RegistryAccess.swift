@@ -96,6 +96,14 @@ struct RegistryAccess: Sendable {
   }
 }
 
+extension SettingsReader {
+  /// For a command that runs once, and whose log is only for what went wrong.
+  func registryAccess(_ label: String) throws -> RegistryAccess {
+    let settings = try settings()
+    return try RegistryAccess(settings, logger: try Logger(label, settings, minimum: .error))
+  }
+}
+
 extension RedisError {
   /// An ACL user need not have the right to PING; the commands that follow will tell what it may not do.
   fileprivate var isRefusalOfOneCommand: Bool { code == .server && message.contains("NOPERM") }

@@ -27,8 +27,7 @@ struct SessionsCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     let user = try checkedUser(user)
-    let settings = try settings()
-    let access = try RegistryAccess(settings, logger: try Logger("sessions", settings, minimum: .error))
+    let access = try registryAccess("sessions")
     let report = try await access.use { directory in
       // The records first: a view that is older than a record would take a new pod for a dead one.
       let records = try await directory.records(of: user)

@@ -48,8 +48,7 @@ struct RebalanceApplyCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("rebalance", settings, minimum: .error))
+      let access = try registryAccess("rebalance")
       let command = self
       let report = try await access.use { directory in try await command.apply(directory) }
       guard let report else {

@@ -33,8 +33,7 @@ struct RebalancePlanCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("rebalance", settings, minimum: .error))
+      let access = try registryAccess("rebalance")
       let parameters = options.parameters
       let plan = try await access.use { try await makePlan(parameters, $0) }
       try printing.show(plan) { _ in plan.table }

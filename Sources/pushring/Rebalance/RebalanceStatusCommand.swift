@@ -25,8 +25,7 @@ struct RebalanceStatusCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("rebalance", settings, minimum: .error))
+      let access = try registryAccess("rebalance")
       let report = try await access.use { directory in
         RebalanceReport(
           cluster: directory.cluster.text, job: try await directory.rebalance(),
@@ -57,8 +56,7 @@ struct RebalanceStopCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("rebalance", settings, minimum: .error))
+      let access = try registryAccess("rebalance")
       let report = try await access.use { directory -> RebalanceReport? in
         guard let job = try await directory.rebalance(), !job.state.isOver else { return nil }
         _ = try await directory.stopRebalance(id: job.id)
@@ -93,8 +91,7 @@ struct RebalanceHomingCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("rebalance", settings, minimum: .error))
+      let access = try registryAccess("rebalance")
       let isOn = homing == .on
       let orders = try await access.use { try await $0.order(homing: isOn) }
       guard orders != nil else { throw nobodyEverJoined(access.directory) }

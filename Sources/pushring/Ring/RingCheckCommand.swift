@@ -35,8 +35,7 @@ struct RingCheckCommand: AsyncParsableCommand, SettingsReader {
   func run() async throws {
     let timeout = fleet.timeout
     let report = try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+      let access = try registryAccess("ring")
       return try await access.use { try await audit($0, timeout) }
     }
     try printing.show(report) { report.text($0) }
@@ -73,8 +72,7 @@ struct RingFixCommand: AsyncParsableCommand, SettingsReader {
   func run() async throws {
     let (timeout, isAgreed) = (fleet.timeout, yes)
     let report = try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+      let access = try registryAccess("ring")
       return try await access.use { directory in
         let found = try await audit(directory, timeout)
         guard !found.isClean else { return found }

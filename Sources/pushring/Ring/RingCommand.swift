@@ -79,8 +79,7 @@ struct RingOwnerCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     let user = try checkedUser(user)
-    let settings = try settings()
-    let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+    let access = try registryAccess("ring")
     let isPicture = printing.output == .svg
     let (window, status) = try await access.use { directory in
       (try await directory.window(), isPicture ? try await directory.memberStatus() : [])

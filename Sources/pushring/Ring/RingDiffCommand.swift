@@ -44,8 +44,7 @@ struct RingDiffCommand: AsyncParsableCommand, SettingsReader {
 
   private func laterReport() async throws -> ClusterReport {
     if let after { return try saved(after) }
-    let settings = try settings()
-    let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+    let access = try registryAccess("ring")
     return try await access.use { directory in
       guard let known = try await clusterReport(directory) else { throw nobodyEverJoined(directory) }
       return known.report

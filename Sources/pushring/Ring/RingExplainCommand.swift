@@ -35,8 +35,7 @@ struct RingExplainCommand: AsyncParsableCommand, SettingsReader {
     let user = try checkedUser(user)
     let timeout = fleet.timeout
     let report = try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+      let access = try registryAccess("ring")
       return try await access.use { directory in
         let cluster = directory.cluster.text
         @Sendable func look(_ silent: [Fleet.Silence] = []) async throws -> ExplainReport {

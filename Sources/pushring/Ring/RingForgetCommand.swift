@@ -40,8 +40,7 @@ struct RingForgetCommand: AsyncParsableCommand, SettingsReader {
 
   func run() async throws {
     try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+      let access = try registryAccess("ring")
       let command = self
       try await access.use { try await command.forget($0) }
     }

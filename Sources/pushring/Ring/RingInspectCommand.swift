@@ -38,8 +38,7 @@ struct RingInspectCommand: AsyncParsableCommand, SettingsReader {
   }
 
   func run() async throws {
-    let settings = try settings()
-    let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+    let access = try registryAccess("ring")
     let isKnown = try await access.use { directory in
       var isFirst = true
       while true {

@@ -42,8 +42,7 @@ struct RingSimulateCommand: AsyncParsableCommand, SettingsReader {
     }
     let timeout = fleet.timeout
     let report = try await endingWith2 {
-      let settings = try settings()
-      let access = try RegistryAccess(settings, logger: try Logger("ring", settings, minimum: .error))
+      let access = try registryAccess("ring")
       return try await access.use { directory in
         guard let view = try await directory.window()?.current else { throw nobodyEverJoined(directory) }
         return try await RingForecast.gather(

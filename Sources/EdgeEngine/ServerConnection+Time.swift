@@ -78,8 +78,14 @@ extension ServerConnection {
       clock.pingSent == .max ? clock.lastHeard + limits.keepAliveInterval : clock.pingSent + limits.keepAliveTimeout
     let waited = min(clock.incompleteSince, clock.greetingSince)
     let patience = waited == .max ? .max : waited + limits.patience
-    let idle = clock.idleSince == .max ? .max : clock.idleSince + limits.idle
-    return min(min(liveness, patience), min(idle, clock.streamDeadline))
+    return min(min(liveness, patience), min(idleDeadline, clock.streamDeadline))
+  }
+
+  /// When a connection without a call is told to go. Half a header block may become a call, so it gets the patience that
+  /// any frame gets; but only once, or else who always sends half of one would stay for ever.
+  private var idleDeadline: Milliseconds {
+    guard clock.idleSince != .max else { return .max }
+    return clock.idleSince + limits.values.idle + (clock.incompleteSince == .max ? 0 : limits.values.patience)
   }
 
   /// Does what is due at `now`: PINGs, and the end of what took too long.
@@ -87,7 +93,7 @@ extension ServerConnection {
     guard phase != .finished, now >= nextDeadline else { return }
     if let error = overdue(now) { return fail(error, into: &output, &events) }
     if now >= clock.streamDeadline { endOverdueCalls(now, &output, &events) }
-    if clock.idleSince != .max, now >= clock.idleSince + limits.values.idle { goAway(into: &output) }
+    if now >= idleDeadline { goAway(into: &output) }
     if clock.pingSent == .max, now >= clock.lastHeard + limits.values.keepAliveInterval {
       clock.pingSent = now
       FrameWriter.appendPing(data: UInt64(bitPattern: now), acknowledgement: false, to: &output)

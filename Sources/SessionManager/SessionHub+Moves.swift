@@ -7,22 +7,14 @@ internal import Sessions
 internal import Synchronization
 internal import Wire
 
-/// A session that belongs on another pod.
-struct Stray: Hashable, Sendable {
-  let stream: StreamID
-  let target: Incarnation
-}
-
 /// What a look at all sessions of this pod finds.
 struct StrayLook: Sendable {
   /// Of live sessions here that others own, those that may be asked to move now; by target.
   var movable: [Incarnation: [StreamID]] = [:]
   /// Live, owned by others, and their clients say that they can't move.
-  var immovable: [Stray] = []
+  var immovable: [StreamID] = []
   /// Movable, but of a target that takes nobody at the moment.
   var resting = 0
-  /// All that others own.
-  var strays = 0
 }
 
 extension SessionHub {
@@ -41,7 +33,6 @@ extension SessionHub {
         guard userHash == nil || hash == userHash, let owner = view.owner(ofUserHash: hash)?.incarnation, owner != own,
           let session = state.table.snapshot(of: stream)
         else { continue }
-        look.strays += 1
         if session.hello.moves {
           guard state.mover.mayOffer(owner, now: now) else {
             look.resting += 1
@@ -51,7 +42,7 @@ extension SessionHub {
           movable += 1
           look.movable[owner, default: []].append(stream)
         } else if look.immovable.count < limit {
-          look.immovable.append(Stray(stream: stream, target: owner))
+          look.immovable.append(stream)
         }
       }
       return look

@@ -102,7 +102,7 @@ final class SessionMover: Sendable {
     await ask(look.movable, task)
     guard task.sendsAway else { return }
     let away = look.immovable.prefix(budget - min(budget, movable))
-    for stray in away { hub.sendAway(stray.stream) }
+    for stream in away { hub.sendAway(stream) }
     state.withLock { $0.work?.sentAway(away.count) }
   }
 

@@ -142,6 +142,12 @@ struct ServedConnection {
     while let frame = try reader.next(from: &rest) { said.append(try Said(frame, &decoder)) }
     return said
   }
+
+  /// Of the GOAWAY with which the server ended it.
+  mutating func lastCode() throws -> ErrorCode? {
+    guard case .goAway(_, let code, _) = try said().last else { return nil }
+    return code
+  }
 }
 
 /// A connection with one open call, its greeting read.

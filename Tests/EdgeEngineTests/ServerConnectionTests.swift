@@ -184,6 +184,42 @@ import Testing
     #expect(idle.engine.isFinished)
   }
 
+  /// It may become a call, so it gets patience; but who always sends half of one does not stay for ever.
+  @Test func halfAHeaderBlockIsWaitedForOnAnIdleConnection() throws {
+    var limits = EngineLimits()
+    limits.idle = 2_000
+    limits.patience = 2_000
+    limits.keepAliveInterval = 60_000
+    func greeted() -> ServedConnection {
+      var client = ClientBytes()
+      client.acknowledgeSettings()
+      var served = ServedConnection(limits)
+      served.receive(client.take())
+      return served
+    }
+    let half: [UInt8] = [0, 0, 1, 1, 0, 0, 0, 0, 1, 0x83]
+    var late = greeted()
+    late.pass(1)
+    late.receive(half)
+    late.pass(1_999)
+    #expect(!late.engine.isFinished)
+    late.pass(1)
+    #expect(late.engine.isFinished)
+    #expect(try late.lastCode() == .enhanceYourCalm)
+
+    var always = greeted()
+    let ping: [UInt8] = [0, 0, 8, 6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    always.receive(Array(ping.prefix(5)))
+    for _ in 0..<3 {
+      always.pass(1_000)
+      always.receive(Array(ping.dropFirst(5)) + ping.prefix(5))
+    }
+    #expect(!always.engine.isFinished)
+    always.pass(1_000)
+    #expect(always.engine.isFinished)
+    #expect(try always.lastCode() == .noError)
+  }
+
   @Test func aCallsTimeLimitIsKept() throws {
     var client = ClientBytes()
     var request = ClientBytes.request

@@ -5,7 +5,7 @@ internal import Polling
 internal import SessionEdge
 internal import Synchronization
 
-final class EdgeLoop: Sendable {
+final class EdgeLoop: EdgeWake {
   enum Command: Sendable {
     case send(EdgeStream, [UInt8])
     case end(EdgeStream, EdgeStatus)
@@ -25,6 +25,14 @@ final class EdgeLoop: Sendable {
     /// Whether the loop waits, or is about to, without knowing of what is in the inbox.
     var mustWake = true
     var isClosed = false
+
+    /// - Returns: whether the loop is to be woken, which the caller does: nobody else will.
+    mutating func take(_ command: Command) -> Bool {
+      guard !isClosed else { return false }
+      commands.append(command)
+      defer { mustWake = false }
+      return mustWake
+    }
   }
 
   let shared: EdgeShared
@@ -36,14 +44,14 @@ final class EdgeLoop: Sendable {
   /// Of connections; for handing new ones out.
   let load = Atomic<Int>(0)
   private let inbox = Mutex(Inbox())
-  private let wake: PollerWake
+  private let pollerWake: PollerWake
   /// Until the thread takes it.
   private let poller: Mutex<Poller?>
 
   init(_ shared: EdgeShared) throws(SystemCallError) {
     self.shared = shared
     let poller = try Poller()
-    wake = poller.wake
+    pollerWake = poller.wake
     self.poller = Mutex(poller)
   }
 
@@ -59,15 +67,13 @@ final class EdgeLoop: Sendable {
   }
 
   /// From any thread; never blocks. What comes after the loop has ended is dropped, as nobody is left to hear it.
-  func post(_ command: Command) {
-    inbox.withLock { inbox in
-      guard !inbox.isClosed else { return }
-      inbox.commands.append(command)
-      // Under the lock, as the descriptor is closed once the inbox is.
-      if inbox.mustWake { wake() }
-      inbox.mustWake = false
-    }
-  }
+  func post(_ command: Command) { if enqueue(command) { wake() } }
+
+  /// - Returns: whether the caller has to `wake` the loop.
+  func enqueue(_ command: Command) -> Bool { inbox.withLock { $0.take(command) } }
+
+  /// Not under a lock that the loop's thread may want next: on a busy machine it runs at once, and the caller waits.
+  func wake() { pollerWake() }
 
   /// On the loop's thread.
   ///

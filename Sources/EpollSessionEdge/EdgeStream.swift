@@ -28,6 +28,8 @@ final class EdgeStream: EdgeCall, EngineCall {
 
   func send(_ message: [UInt8]) { loop.post(.send(self, message)) }
 
+  func queue(_ message: [UInt8]) -> (any EdgeWake)? { loop.enqueue(.send(self, message)) ? loop : nil }
+
   func end(_ status: EdgeStatus) { loop.post(.end(self, status)) }
 }
 

@@ -88,9 +88,11 @@ extension LoopState {
     case .opened(let stream, let head, let inputEnded): opened(connection, stream, head, inputEnded)
     case .message(let call, let message): tell(call) { $0.messageReceived(Array(message), on: $1) }
     case .inputEnded(let call): tell(call) { $0.inputEnded(of: $1) }
-    case .written(let call, let count): tell(call) { $0.bytesWritten(count, on: $1) }
+    case .written(let call, let count):
+      if let call = call as? EdgeStream { written.append(EdgeProgress(call: call.id, bytes: count)) }
     case .closed(let call, let reason):
       openCalls -= 1
+      reportWritten()
       guard let call = call as? EdgeStream else { return }
       call.detach()?.closed(call, reason)
       shared.callEnded(call.id)

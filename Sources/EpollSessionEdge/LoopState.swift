@@ -16,6 +16,8 @@ struct LoopState: ~Copyable {
   var dirty: [ConnectionToken] = []
   var stage = Stage.serving
   var openCalls = 0
+  /// What the application has not been told yet.
+  var written: [EdgeProgress] = []
   var now: Milliseconds
 
   // One of each for all connections, empty between two steps.
@@ -51,6 +53,7 @@ struct LoopState: ~Copyable {
       performCommands()
       if stage == .stopped { break }
       produceDirty()
+      reportWritten()
       signalProgress()
       waitAndServe()
     }
@@ -140,6 +143,13 @@ struct LoopState: ~Copyable {
       connection.isDirty = false
       produce(connection)
     }
+  }
+
+  /// Once in a turn for all calls, as the application takes a lock for it.
+  mutating func reportWritten() {
+    guard !written.isEmpty else { return }
+    shared.application.bytesWritten(written)
+    written.removeAll(keepingCapacity: written.count <= 16_384)
   }
 
   /// Milliseconds in which a new connection will have opened a call, if it means to.

@@ -6,7 +6,7 @@ internal import Glibc
 /// One thread's epoll instance, with a descriptor that wakes it.
 package struct Poller: ~Copyable {
   private let descriptor: Int32
-  private let wakeDescriptor: Int32
+  private let wakeDescriptor: WakeDescriptor
   private var events: [epoll_event]
 
   /// What became ready.
@@ -28,26 +28,24 @@ package struct Poller: ~Copyable {
     events = Array(repeating: epoll_event(), count: 512)
   }
 
-  private static func open() throws(SystemCallError) -> (descriptor: Int32, wakeDescriptor: Int32) {
+  private static func open() throws(SystemCallError) -> (descriptor: Int32, wakeDescriptor: WakeDescriptor) {
+    let wakeDescriptor = eventfd(0, eventfd_flags)
+    guard wakeDescriptor >= 0 else { throw SystemCallError("eventfd") }
+    let owned = WakeDescriptor(wakeDescriptor)
     let descriptor = epoll_create1(epoll_close_on_exec)
     guard descriptor >= 0 else { throw SystemCallError("epoll_create1") }
-    let wakeDescriptor = eventfd(0, eventfd_flags)
     var event = epoll_event(events: epoll_readable, data: epoll_data_t(u64: wakeToken))
-    guard wakeDescriptor >= 0, epoll_ctl(descriptor, epoll_add, wakeDescriptor, &event) == 0 else {
-      let error = SystemCallError("eventfd")
-      if wakeDescriptor >= 0 { close(wakeDescriptor) }
+    guard epoll_ctl(descriptor, epoll_add, owned.number, &event) == 0 else {
+      let error = SystemCallError("epoll_ctl")
       close(descriptor)
       throw error
     }
-    return (descriptor, wakeDescriptor)
+    return (descriptor, owned)
   }
 
-  deinit {
-    close(wakeDescriptor)
-    close(descriptor)
-  }
+  deinit { close(descriptor) }
 
-  /// For other threads. Valid as long as the poller.
+  /// For other threads. Without effect once the poller is gone.
   package var wake: PollerWake { PollerWake(descriptor: wakeDescriptor) }
 
   package func add(_ socket: Int32, token: UInt64, writable: Bool) throws(SystemCallError) {
@@ -79,7 +77,7 @@ package struct Poller: ~Copyable {
     for event in events[..<Int(count)] {
       guard event.data.u64 != Self.wakeToken else {
         var value: UInt64 = 0
-        _ = read(wakeDescriptor, &value, 8)
+        _ = read(wakeDescriptor.number, &value, 8)
         continue
       }
       ready.append(
@@ -92,12 +90,19 @@ package struct Poller: ~Copyable {
 
 /// Wakes a poller from any thread.
 package struct PollerWake: Sendable {
-  fileprivate let descriptor: Int32
+  fileprivate let descriptor: WakeDescriptor
 
   package func callAsFunction() {
     var one: UInt64 = 1
-    _ = write(descriptor, &one, 8)
+    _ = write(descriptor.number, &one, 8)
   }
+}
+
+/// An eventfd; open as long as the poller or anybody who may wake it, so that none of these writes to another file.
+private final class WakeDescriptor: Sendable {
+  let number: Int32
+  init(_ number: Int32) { self.number = number }
+  deinit { close(number) }
 }
 
 /// A call of the system that failed.

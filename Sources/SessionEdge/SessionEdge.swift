@@ -12,8 +12,28 @@ public protocol EdgeCall: AnyObject, Sendable {
   /// Queues one message for writing. The edge itself does not bound the queue: the application does, by
   /// `bytesWritten`, which the edge reports for every message.
   func send(_ message: [UInt8])
+  /// The same for who queues many: the edge may sleep on until the caller has called `wake` of what is returned, which it
+  /// does soon, and at best after it has let its locks go: waking a thread often means to be interrupted by it.
+  func queue(_ message: [UInt8]) -> (any EdgeWake)?
   /// Ends the call after the queued messages. Later sends are ignored. Idempotent: the first status counts.
   func end(_ status: EdgeStatus)
+}
+
+/// Somebody to wake, after `EdgeCall.queue`.
+public protocol EdgeWake: Sendable {
+  func wake()
+}
+
+/// Bytes of messages that a call has handed to the transport.
+public struct EdgeProgress: Hashable, Sendable {
+  /// Its id.
+  public let call: UInt64
+  public let bytes: Int
+
+  public init(call: UInt64, bytes: Int) {
+    self.call = call
+    self.bytes = bytes
+  }
 }
 
 /// What the application does with calls. For one call the edge calls these in order, never two at once. A handler may serve any
@@ -22,8 +42,6 @@ public protocol EdgeCallHandler: AnyObject, Sendable {
   func messageReceived(_ message: [UInt8], on call: any EdgeCall)
   /// The client half-closed.
   func inputEnded(of call: any EdgeCall)
-  /// `count` message bytes of earlier `send`s were handed to the transport, within its flow control.
-  func bytesWritten(_ count: Int, on call: any EdgeCall)
   /// Always called, exactly once and last: after `end` was carried out, the client cancelled, or the connection went.
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason)
 }
@@ -42,6 +60,9 @@ public protocol EdgeApplication: Sendable {
   /// Full method paths that exist, "package.Service/Method"; any other gets UNIMPLEMENTED from the edge.
   var methods: [String] { get }
   func callOpened(_ call: any EdgeCall, method: String, metadata: [(String, String)]) -> any EdgeCallHandler
+  /// Message bytes of earlier `send`s were handed to the transport, within its flow control: of many calls at once, before
+  /// the `closed` of any of them. Called from several threads, from one only for one call.
+  func bytesWritten(_ progress: [EdgeProgress])
 }
 
 /// A running server.

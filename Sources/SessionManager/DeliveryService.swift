@@ -30,17 +30,21 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
   private struct LateAnswer: Sendable {
     var result: Pushring_V1_DeliverResult
     let held: [OneShot<SessionDelivery>]
+    let frameBytes: Int
   }
 
   private func answer(_ late: LateAnswer, like first: Pushring_V1_DeliverResultBatch) async
     -> Pushring_V1_DeliverResultBatch
   {
     var late = late
+    var tally = DeliveryTally()
     // Each is settled when its admission is, which has a limit of its own.
     for held in late.held {
       guard let delivery = try? await held.value() else { continue }
+      tally.add(delivery.outcome, bytes: late.frameBytes)
       late.result.sessions.append(Pushring_V1_SessionResult(delivery, detail: ""))
     }
+    hub.observer.delivered(tally)
     var answer = first
     answer.results = [late.result]
     return answer
@@ -52,13 +56,27 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     let frames = batch.messages.map(MessageFrame.init)
     var answer = Pushring_V1_DeliverResultBatch()
     let incarnation = hub.incarnation
+    let orders = batch.requests.map { request in
+      Result { try SessionHub.DeliveryOrder(request, frames) }
+    }
     var isMember = true
     var late: [LateAnswer] = []
-    answer.results = batch.requests.compactMap { request in
-      let (result, held) = deliver(request, frames, &isMember)
-      if held.isEmpty { return result }
-      late.append(LateAnswer(result: result, held: held))
-      return nil
+    var delivered = hub.deliver(orders.compactMap { try? $0.get() }).makeIterator()
+    answer.results.reserveCapacity(batch.requests.count)
+    for (request, order) in zip(batch.requests, orders) {
+      switch order {
+      case .failure(let error):
+        answer.results.append(Pushring_V1_DeliverResult(request.correlation, error: "\(error)"))
+      case .success(let order):
+        guard let became = delivered.next() else { continue }
+        if became.claim == nil { isMember = false }
+        let result = result(of: became, order.frame.size, request.correlation)
+        if became.held.isEmpty {
+          answer.results.append(result)
+        } else {
+          late.append(LateAnswer(result: result, held: became.held, frameBytes: order.frame.size.frameBytes))
+        }
+      }
     }
     // The same throughout, or what it says of strays is not of the one that was asked.
     if isMember, hub.incarnation == incarnation { answer.incarnation = incarnation?.rawValue ?? 0 }
@@ -66,40 +84,51 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     return (answer, late)
   }
 
-  private func deliver(
-    _ request: Pushring_V1_DeliverRequest, _ frames: [MessageFrame], _ isMember: inout Bool
-  ) -> (Pushring_V1_DeliverResult, held: [OneShot<SessionDelivery>]) {
+  private func result(
+    of delivered: SessionHub.Delivered, _ size: MessageSize, _ correlation: UInt64
+  ) -> Pushring_V1_DeliverResult {
     var result = Pushring_V1_DeliverResult()
-    result.correlation = request.correlation
-    guard request.messageIndex < frames.count else {
-      result.error = "the request names message \(request.messageIndex), and the batch has \(frames.count)"
-      return (result, [])
+    result.correlation = correlation
+    result.sessions = delivered.deliveries.map {
+      Pushring_V1_SessionResult($0, detail: $0.outcome == .refused ? tooLarge(size) : "")
     }
-    do {
-      let user = try UserID(request.userID)
-      let targets = try request.sessions.map {
-        DeliveryTarget(session: try SessionID($0.sessionID), epoch: Epoch(rawValue: $0.epoch))
-      }
-      let frame = frames[Int(request.messageIndex)]
-      let delivered = hub.deliver(to: user, targets: targets, frame: frame)
-      result.sessions = delivered.deliveries.map {
-        Pushring_V1_SessionResult($0, detail: $0.outcome == .refused ? tooLarge(frame.size) : "")
-      }
-      if let claim = delivered.claim {
-        result.complete = claim.isComplete
-        result.strayIncarnations = claim.strays.map(\.rawValue)
-      } else {
-        isMember = false
-      }
-      return (result, delivered.held)
-    } catch {
-      result.error = "\(error)"
-      return (result, [])
+    if let claim = delivered.claim {
+      result.complete = claim.isComplete
+      result.strayIncarnations = claim.strays.map(\.rawValue)
     }
+    return result
   }
 
   private func tooLarge(_ size: MessageSize) -> String {
     "the payload has \(size.payloadBytes) bytes, and the pod takes at most \(hub.limits.messageBytes) (--max-message)"
+  }
+}
+
+/// A request that says nothing that could be done.
+private struct BadRequest: Error, CustomStringConvertible {
+  let description: String
+}
+
+extension SessionHub.DeliveryOrder {
+  fileprivate init(_ request: Pushring_V1_DeliverRequest, _ frames: [MessageFrame]) throws {
+    guard request.messageIndex < frames.count else {
+      throw BadRequest(
+        description: "the request names message \(request.messageIndex), and the batch has \(frames.count)")
+    }
+    self.init(
+      user: try UserID(request.userID),
+      targets: try request.sessions.map {
+        DeliveryTarget(session: try SessionID($0.sessionID), epoch: Epoch(rawValue: $0.epoch))
+      },
+      frame: frames[Int(request.messageIndex)])
+  }
+}
+
+extension Pushring_V1_DeliverResult {
+  fileprivate init(_ correlation: UInt64, error: String) {
+    self.init()
+    self.correlation = correlation
+    self.error = error
   }
 }
 

@@ -41,6 +41,9 @@ struct EdgeServices: EdgeApplication {
       return check
     }
   }
+
+  /// Other calls than `Connect` have no queue that anybody counts: the hub does not know them.
+  func bytesWritten(_ progress: [EdgeProgress]) { hub.bytesWritten(progress) }
 }
 
 // MARK: - Connect
@@ -77,8 +80,6 @@ final class ConnectHandler: EdgeCallHandler {
     hub.left(call)
   }
 
-  func bytesWritten(_ count: Int, on call: any EdgeCall) { hub.bytesWritten(call, count) }
-
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) { hub.closed(call, reason) }
 }
 
@@ -109,7 +110,6 @@ final class OneRequestHandler: EdgeCallHandler {
 
   /// Without effect when an answer was given: the first status counts.
   func inputEnded(of call: any EdgeCall) { call.end(EdgeStatus(.invalidArgument, "the call has no request")) }
-  func bytesWritten(_ count: Int, on call: any EdgeCall) {}
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {}
 }
 

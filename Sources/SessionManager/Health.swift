@@ -52,7 +52,6 @@ final class WatchHealthHandler: EdgeCallHandler {
   }
 
   func inputEnded(of call: any EdgeCall) {}
-  func bytesWritten(_ count: Int, on call: any EdgeCall) {}
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) { watch.result?.cancel() }
 }
 

@@ -58,9 +58,12 @@ public final class MetricsObserver: SessionManagerObserver {
     Counter(label: "pushring_streams_closed_total", dimensions: [("reason", reason)]).increment()
   }
 
-  public func delivered(_ outcome: Outcome, bytes: Int) {
-    outcomes[outcome]?.increment()
-    if outcome == .delivered { deliveredBytes.increment(by: bytes) }
+  public func delivered(_ tally: DeliveryTally) {
+    if tally.delivered > 0 {
+      outcomes[.delivered]?.increment(by: tally.delivered)
+      deliveredBytes.increment(by: tally.deliveredBytes)
+    }
+    for (outcome, count) in tally.others { outcomes[outcome]?.increment(by: count) }
   }
 
   public func acknowledged(_ messages: Int) { acknowledgements.increment(by: messages) }

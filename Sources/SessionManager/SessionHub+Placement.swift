@@ -123,7 +123,8 @@ extension SessionHub {
       }
       for (call, stream, end) in admission.ended { finish(call, stream, end, user: admission.pending.record.key.user) }
     }
-    reportWork.continuation.yield()
+    // A welcome alone leaves nothing to be told.
+    if settled.contains(where: { $0.fate != .welcomed || !$0.ended.isEmpty }) { reportWork.continuation.yield() }
   }
 
   /// Whatever changes the placement may let sessions in, give owners something to be told, or the view to acknowledge.

@@ -71,6 +71,9 @@ final class SessionHub: Sendable {
     var mover: Mover
     var grants: MoveGrants
 
+    /// Whether an owner is to be told something. Looked at before the reporter is woken, which every session would do twice.
+    var hasReports: Bool { placement.map { !$0.ownersToTell.isEmpty } ?? false }
+
     func call(of stream: StreamID) -> (any EdgeCall)? { streams.call(of: stream) }
 
     /// The stream is over, for the placement too.
@@ -176,27 +179,27 @@ final class SessionHub: Sendable {
     let stream = StreamID(rawValue: call.id)
     let chosen = request.sessionID.isEmpty ? randomSessionID() : ""
     let userHash = keyHash(request.userID.utf8)
-    let (onHello, refusal) = state.withLock { state -> (SessionTable.OnHello, StreamEnd?) in
+    let (onHello, refusal, hasReports) = state.withLock { state -> (SessionTable.OnHello, StreamEnd?, Bool) in
       let onHello = state.table.helloReceived(stream, request, chosenSessionID: chosen)
       guard case .register = onHello else {
         if case .end = onHello { state.drop(stream) }
-        return (onHello, nil)
+        return (onHello, nil, false)
       }
       if let refusal = self.refusal(state) {
         _ = state.table.registrationFailed(stream)
         state.drop(stream)
-        return (onHello, refusal)
+        return (onHello, refusal, false)
       }
       state.registrations += 1
       state.streams.count(stream, userHash: userHash)
       state.placement?.sessionArriving(userHash: userHash)
-      return (onHello, nil)
+      return (onHello, nil, state.hasReports)
     }
     switch onHello {
     case .register(let hello):
       if let refusal { return finish(call, stream, refusal, user: hello.key.user) }
       // Side by side: the owners are told while the record is written.
-      reportWork.continuation.yield()
+      if hasReports { reportWork.continuation.yield() }
       later(.register(stream, hello, ticket))
     case .end(let end, let record):
       if let record { later(.unregister(record)) }
@@ -246,8 +249,10 @@ final class SessionHub: Sendable {
     call.end(EdgeStatus(.ok))
   }
 
-  func bytesWritten(_ call: any EdgeCall, _ count: Int) {
-    state.withLock { $0.table.bytesWritten(StreamID(rawValue: call.id), count) }
+  func bytesWritten(_ progress: [EdgeProgress]) {
+    state.withLock { state in
+      for part in progress { state.table.bytesWritten(StreamID(rawValue: part.call), part.bytes) }
+    }
   }
 
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {
@@ -256,8 +261,9 @@ final class SessionHub: Sendable {
   }
 
   private func forget(_ stream: StreamID) {
-    if let work = state.withLock({ $0.close(stream) }) { later(work) }
-    reportWork.continuation.yield()
+    let (work, hasReports) = state.withLock { ($0.close(stream), $0.hasReports) }
+    if let work { later(work) }
+    if hasReports { reportWork.continuation.yield() }
   }
 
   // MARK: Registration
@@ -374,19 +380,45 @@ final class SessionHub: Sendable {
     var held: [OneShot<SessionDelivery>] = []
   }
 
-  func deliver(to user: UserID, targets: [DeliveryTarget], frame: MessageFrame) -> Delivered {
-    let hash = hash(of: user)
-    let delivered = state.withLock { state in
-      var delivered = Delivered(
-        deliveries: state.table.deliver(to: user, targets: targets, size: frame.size),
-        claim: state.placement?.claim(forUserHash: hash, now: now))
-      for delivery in delivered.deliveries {
-        if let stream = delivery.stream { state.call(of: stream)?.send(frame.bytes) }
-      }
-      if !targets.isEmpty, !state.admissions.isEmpty { state.hold(targets, of: user, frame, &delivered) }
-      return delivered
+  /// One Deliver request.
+  struct DeliveryOrder: Sendable {
+    let user: UserID
+    let userHash: UInt64
+    /// Empty for every session of the user.
+    let targets: [DeliveryTarget]
+    let frame: MessageFrame
+
+    init(user: UserID, targets: [DeliveryTarget], frame: MessageFrame) {
+      self.user = user
+      userHash = keyHash(user.text.utf8)
+      self.targets = targets
+      self.frame = frame
     }
-    for delivery in delivered.deliveries { observer.delivered(delivery.outcome, bytes: frame.size.frameBytes) }
+  }
+
+  /// So many share the lock, and waking the edge; others that want the lock wait some 0.1 ms for these.
+  private static let ordersAtOnce = 64
+
+  /// - Returns: one for each order, in their order.
+  func deliver(_ orders: [DeliveryOrder]) -> [Delivered] {
+    var tally = DeliveryTally()
+    var delivered: [Delivered] = []
+    delivered.reserveCapacity(orders.count)
+    var rest = orders[...]
+    while !rest.isEmpty {
+      let part = rest.prefix(Self.ordersAtOnce)
+      rest = rest.dropFirst(part.count)
+      let (some, wakes) = state.withLock { state in
+        var wakes: [any EdgeWake] = []
+        return (part.map { state.deliver($0, now: now, &wakes) }, wakes)
+      }
+      for wake in wakes { wake.wake() }
+      for (order, became) in zip(part, some) {
+        for delivery in became.deliveries { tally.add(delivery.outcome, bytes: order.frame.size.frameBytes) }
+      }
+      delivered += some
+    }
+    observer.delivered(tally)
     return delivered
   }
 
@@ -437,6 +469,22 @@ final class SessionHub: Sendable {
       finish(call, stream, end, user: user)
       if let work { later(work) }
     }
+  }
+}
+
+extension SessionHub.State {
+  fileprivate mutating func deliver(
+    _ order: SessionHub.DeliveryOrder, now: Duration, _ wakes: inout [any EdgeWake]
+  ) -> SessionHub.Delivered {
+    var delivered = SessionHub.Delivered(
+      deliveries: table.deliver(to: order.user, targets: order.targets, size: order.frame.size),
+      claim: placement?.claim(forUserHash: order.userHash, now: now))
+    for delivery in delivered.deliveries {
+      guard let stream = delivery.stream, let wake = call(of: stream)?.queue(order.frame.bytes) else { continue }
+      wakes.append(wake)
+    }
+    if !order.targets.isEmpty, !admissions.isEmpty { hold(order.targets, of: order.user, order.frame, &delivered) }
+    return delivered
   }
 }
 

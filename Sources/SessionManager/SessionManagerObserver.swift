@@ -11,6 +11,22 @@ public enum MoveOutcome: String, Sendable, Hashable, CaseIterable {
   case ended
 }
 
+/// What became of a number of messages, for each of their sessions.
+public struct DeliveryTally: Hashable, Sendable {
+  public private(set) var delivered = 0
+  /// Of the encoded frames that were delivered.
+  public private(set) var deliveredBytes = 0
+  public private(set) var others: [Outcome: Int] = [:]
+
+  public init() {}
+
+  mutating func add(_ outcome: Outcome, bytes: Int) {
+    guard outcome == .delivered else { return others[outcome, default: 0] += 1 }
+    delivered += 1
+    deliveredBytes += bytes
+  }
+}
+
 /// Called from any thread, and must not block.
 public protocol SessionManagerObserver: Sendable {
   func sessionsChanged(_ counts: SessionCounts, streams: Int)
@@ -19,7 +35,7 @@ public protocol SessionManagerObserver: Sendable {
   func streamEnded(_ reason: EndReason)
   /// By the client or its connection.
   func streamClosed(_ reason: String)
-  func delivered(_ outcome: Outcome, bytes: Int)
+  func delivered(_ tally: DeliveryTally)
   func acknowledged(_ messages: Int)
   /// A session was asked to go to another pod, and this is what became of it.
   func moved(_ outcome: MoveOutcome, lasted: Duration)

@@ -35,6 +35,8 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
 
 private func checkedIdentifier(_ text: String, what: String) throws(IdentifierError) -> String {
   let length = text.utf8.count
+  // Nearly every id there is; a push checks several.
+  if (1...256).contains(length), text.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) { return text }
   guard length > 0 else { throw IdentifierError(message: "the \(what) is empty; give 1 to 256 bytes of UTF-8") }
   guard length <= 256 else {
     throw IdentifierError(message: "the \(what) has \(length) bytes; at most 256 are allowed")

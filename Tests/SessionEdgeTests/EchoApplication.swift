@@ -28,6 +28,10 @@ final class EchoApplication: EdgeApplication {
     return Handler(application: self, echoes: method.hasSuffix("Echo"))
   }
 
+  func bytesWritten(_ progress: [EdgeProgress]) {
+    state.withLock { state in state.written += progress.reduce(0) { $0 + $1.bytes } }
+  }
+
   func closeReason() async throws -> EdgeCloseReason {
     try await waitUntil("a call is closed") { self.now.closes.first }
   }
@@ -70,11 +74,6 @@ final class EchoApplication: EdgeApplication {
       note { $0.inputEnds += 1 }
       defer { leave() }
       if echoes { call.end(EdgeStatus(.ok, trailers: ["echoed": "yes"])) }
-    }
-
-    func bytesWritten(_ count: Int, on call: any EdgeCall) {
-      note { $0.written += count }
-      leave()
     }
 
     func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {

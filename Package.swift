@@ -55,8 +55,8 @@ let shells: [Target] = [
     name: "SessionManager",
     dependencies: [
       "SessionEdge", "GRPCServing", "Listening", "RedisDirectory", "Wire", "Rebalancing", "Placement", "Sessions",
-      "HashRing", grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle, nio("NIOCore"),
-      nio("NIOPosix"),
+      "HashRing", "CMalloc", grpcCore, grpcProtobuf, grpcTransport, protobuf, logging, metrics, lifecycle,
+      nio("NIOCore"), nio("NIOPosix"),
     ],
     swiftSettings: settings),
   .target(

@@ -9,6 +9,7 @@
 /// (R1), and a claim in the step that looks at the user's sessions (R3). `SessionHub+Placement` has that part.
 ///
 /// Work for the registry (register, unregister) is handed to the `Registrar`, which may wait.
+internal import CMalloc
 internal import HashRing
 internal import Logging
 internal import Placement
@@ -63,6 +64,7 @@ final class SessionHub: Sendable {
     /// Registered sessions that wait until their user's owners know of them.
     var admissions: [StreamID: PendingAdmission] = [:]
     var registrations = 0
+    var bursts = BurstWatch()
     var isDraining = false
     var resumes = 0
     /// Whether the last renewal succeeded.
@@ -434,8 +436,14 @@ final class SessionHub: Sendable {
     }
     let end = StreamEnd(.helloTimeout, "no Hello came within \(limits.helloTimeout); the first frame must be Hello")
     for (call, stream) in late { finish(call, stream, end) }
-    let (counts, streams) = state.withLock { ($0.table.counts, $0.table.streamCount) }
+    let (counts, streams, isAfterBurst) = state.withLock { state in
+      let counts = state.table.counts
+      let isAfterBurst = state.bursts.isOver(
+        registrations: state.registrations, queuedBytes: counts.queuedBytes, now: now)
+      return (counts, state.table.streamCount, isAfterBurst)
+    }
     observer.sessionsChanged(counts, streams: streams)
+    if isAfterBurst { return_free_pages() }
     placementTick()
     updateReadiness()
   }

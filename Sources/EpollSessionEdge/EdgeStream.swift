@@ -28,7 +28,11 @@ final class EdgeStream: EdgeCall, EngineCall {
 
   func send(_ message: [UInt8]) { loop.post(.send(self, message)) }
 
+  func send(_ message: [UInt8], displacingBeyond limit: Int) { loop.post(.sendDisplacing(self, message, limit: limit)) }
+
   func end(_ status: EdgeStatus) { loop.post(.end(self, status)) }
+
+  func endNow(_ status: EdgeStatus) { loop.post(.endNow(self, status)) }
 }
 
 /// Names a connection of a loop; the generation tells it from an earlier one in the same place.

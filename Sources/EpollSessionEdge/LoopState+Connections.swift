@@ -73,7 +73,7 @@ extension LoopState {
 
   // MARK: Events
 
-  private mutating func dispatch(_ connection: EdgeConnection) {
+  mutating func dispatch(_ connection: EdgeConnection) {
     guard !events.isEmpty else { return }
     // Taken out, because what is performed changes the rest of the loop.
     var batch: [EngineEvent] = []
@@ -89,6 +89,7 @@ extension LoopState {
     case .message(let call, let message): tell(call) { $0.messageReceived(Array(message), on: $1) }
     case .inputEnded(let call): tell(call) { $0.inputEnded(of: $1) }
     case .written(let call, let count): tell(call) { $0.bytesWritten(count, on: $1) }
+    case .dropped(let call, let count, let bytes): tell(call) { $0.messagesDropped(count, bytes: bytes, on: $1) }
     case .closed(let call, let reason):
       openCalls -= 1
       guard let call = call as? EdgeStream else { return }

@@ -12,8 +12,14 @@ public protocol EdgeCall: AnyObject, Sendable {
   /// Queues one message for writing. The edge itself does not bound the queue: the application does, by
   /// `bytesWritten`, which the edge reports for every message.
   func send(_ message: [UInt8])
+  /// Queues one message that gives way to later ones: of those that were sent by this, the oldest that have not begun to be
+  /// written are dropped while more than `limit` bytes wait for the call. `messagesDropped` tells.
+  func send(_ message: [UInt8], displacingBeyond limit: Int)
   /// Ends the call after the queued messages. Later sends are ignored. Idempotent: the first status counts.
   func end(_ status: EdgeStatus)
+  /// Ends the call, and drops the queued messages that have not begun to be written. `messagesDropped` counts those of them
+  /// that were sent with a limit.
+  func endNow(_ status: EdgeStatus)
 }
 
 /// What the application does with calls. For one call the edge calls these in order, never two at once. A handler may serve any
@@ -24,8 +30,18 @@ public protocol EdgeCallHandler: AnyObject, Sendable {
   func inputEnded(of call: any EdgeCall)
   /// `count` message bytes of earlier `send`s were handed to the transport, within its flow control.
   func bytesWritten(_ count: Int, on call: any EdgeCall)
+  /// `count` messages of `bytes` bytes in all were dropped from the queue, as `send` or `endNow` asked for.
+  func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall)
+  /// Asked just before `end` is carried out, when all has been told that was dropped: one more message for the client.
+  func lastMessage(on call: any EdgeCall) -> [UInt8]?
   /// Always called, exactly once and last: after `end` was carried out, the client cancelled, or the connection went.
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason)
+}
+
+extension EdgeCallHandler {
+  /// For calls that drop nothing.
+  public func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall) {}
+  public func lastMessage(on call: any EdgeCall) -> [UInt8]? { nil }
 }
 
 public enum EdgeCloseReason: Sendable, Hashable {

@@ -29,6 +29,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
   /// An answer that has to wait for a Welcome.
   private struct LateAnswer: Sendable {
     var result: Pushring_V1_DeliverResult
+    let size: MessageSize
     let held: [OneShot<SessionDelivery>]
   }
 
@@ -39,7 +40,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     // Each is settled when its admission is, which has a limit of its own.
     for held in late.held {
       guard let delivery = try? await held.value() else { continue }
-      late.result.sessions.append(Pushring_V1_SessionResult(delivery, detail: ""))
+      late.result.sessions.append(Pushring_V1_SessionResult(delivery, detail: detail(of: delivery, late.size)))
     }
     var answer = first
     answer.results = [late.result]
@@ -57,7 +58,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     answer.results = batch.requests.compactMap { request in
       let (result, held) = deliver(request, frames, &isMember)
       if held.isEmpty { return result }
-      late.append(LateAnswer(result: result, held: held))
+      late.append(LateAnswer(result: result, size: frames[Int(request.messageIndex)].size, held: held))
       return nil
     }
     // The same throughout, or what it says of strays is not of the one that was asked.
@@ -82,9 +83,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
       }
       let frame = frames[Int(request.messageIndex)]
       let delivered = hub.deliver(to: user, targets: targets, frame: frame)
-      result.sessions = delivered.deliveries.map {
-        Pushring_V1_SessionResult($0, detail: $0.outcome == .refused ? tooLarge(frame.size) : "")
-      }
+      result.sessions = delivered.deliveries.map { Pushring_V1_SessionResult($0, detail: detail(of: $0, frame.size)) }
       if let claim = delivered.claim {
         result.complete = claim.isComplete
         result.strayIncarnations = claim.strays.map(\.rawValue)
@@ -98,8 +97,24 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     }
   }
 
-  private func tooLarge(_ size: MessageSize) -> String {
-    "the payload has \(size.payloadBytes) bytes, and the pod takes at most \(hub.limits.messageBytes) (--max-message)"
+  /// For people; the usual one has none.
+  private func detail(of delivery: SessionDelivery, _ size: MessageSize) -> String {
+    if let slow = delivery.slow { return detail(of: slow.policy) }
+    guard delivery.outcome == .refused else { return "" }
+    return
+      "the payload has \(size.payloadBytes) bytes, and the pod takes at most \(hub.limits.messageBytes) (--max-message)"
+  }
+
+  private func detail(of policy: SlowPolicy) -> String {
+    let what =
+      switch policy {
+      case .dropNewest: "this message was dropped"
+      case .dropOldest: "its oldest messages made room"
+      case .disconnect: "its stream was ended"
+      }
+    return
+      "its queue of \(hub.limits.outboundBytes) bytes was full, as the device reads too slowly: \(what) "
+      + "(--slow-policy \(policy.rawValue))"
   }
 }
 
@@ -110,5 +125,6 @@ extension Pushring_V1_SessionResult {
     outcome = Pushring_V1_Outcome(delivery.outcome)
     epoch = delivery.epoch.rawValue
     self.detail = detail
+    slowPolicy = Pushring_V1_SlowPolicy(delivery.slow?.policy)
   }
 }

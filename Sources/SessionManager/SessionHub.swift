@@ -153,9 +153,12 @@ final class SessionHub: Sendable {
     return EdgeStatus(end, endpoints: others(hash: hash))
   }
 
-  func finish(_ call: (any EdgeCall)?, _ stream: StreamID, _ end: StreamEnd, user: UserID? = nil) {
+  /// - Parameter droppingQueued: ends it at once, without what is queued.
+  func finish(
+    _ call: (any EdgeCall)?, _ stream: StreamID, _ end: StreamEnd, user: UserID? = nil, droppingQueued: Bool = false
+  ) {
     observer.streamEnded(end.reason)
-    call?.end(status(end, stream, user))
+    if droppingQueued { call?.endNow(status(end, stream, user)) } else { call?.end(status(end, stream, user)) }
   }
 
   func later(_ work: RegistryWork) { self.work.continuation.yield(work) }
@@ -246,17 +249,19 @@ final class SessionHub: Sendable {
     call.end(EdgeStatus(.ok))
   }
 
-  func bytesWritten(_ call: any EdgeCall, _ count: Int) {
-    state.withLock { $0.table.bytesWritten(StreamID(rawValue: call.id), count) }
-  }
-
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {
-    forget(StreamID(rawValue: call.id))
+    let stream = StreamID(rawValue: call.id)
+    forget(stream, isClosed: true)
     observer.streamClosed(reason.label)
   }
 
-  private func forget(_ stream: StreamID) {
-    if let work = state.withLock({ $0.close(stream) }) { later(work) }
+  private func forget(_ stream: StreamID, isClosed: Bool = false) {
+    let work = state.withLock { state in
+      // Nobody is left to be told.
+      if isClosed { _ = state.table.takeUntoldLoss(of: stream) }
+      return state.close(stream)
+    }
+    if let work { later(work) }
     reportWork.continuation.yield()
   }
 
@@ -361,33 +366,6 @@ final class SessionHub: Sendable {
     // A session that was asked to move: the pod that has registered it welcomes it, or gives the record back.
     if !isOurs, state.withLock({ $0.mover.isMoving(stored.key) }) { return }
     takenOver(stored.key, newEpoch: isOurs ? stored.epoch : Epoch(rawValue: stored.epoch.rawValue + 1))
-  }
-
-  // MARK: Delivery
-
-  /// What became of one Deliver request.
-  struct Delivered: Sendable {
-    var deliveries: [SessionDelivery]
-    /// What this pod can say of the user's other sessions, as of the same moment; nil while it is no member.
-    let claim: Claim?
-    /// For sessions that are about to be welcomed: their messages follow the Welcome, and the outcomes the messages.
-    var held: [OneShot<SessionDelivery>] = []
-  }
-
-  func deliver(to user: UserID, targets: [DeliveryTarget], frame: MessageFrame) -> Delivered {
-    let hash = hash(of: user)
-    let delivered = state.withLock { state in
-      var delivered = Delivered(
-        deliveries: state.table.deliver(to: user, targets: targets, size: frame.size),
-        claim: state.placement?.claim(forUserHash: hash, now: now))
-      for delivery in delivered.deliveries {
-        if let stream = delivery.stream { state.call(of: stream)?.send(frame.bytes) }
-      }
-      if !targets.isEmpty, !state.admissions.isEmpty { state.hold(targets, of: user, frame, &delivered) }
-      return delivered
-    }
-    for delivery in delivered.deliveries { observer.delivered(delivery.outcome, bytes: frame.size.frameBytes) }
-    return delivered
   }
 
   // MARK: Time

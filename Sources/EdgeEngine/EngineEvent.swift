@@ -15,6 +15,8 @@ public enum EngineEvent {
   case inputEnded(any EngineCall)
   /// So many bytes of messages are in the output.
   case written(any EngineCall, Int)
+  /// So many messages, of so many bytes in all, were dropped before they began.
+  case dropped(any EngineCall, Int, bytes: Int)
   /// The last one of a call.
   case closed(any EngineCall, EdgeCloseReason)
 }

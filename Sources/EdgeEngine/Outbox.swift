@@ -2,7 +2,18 @@ internal import HTTP2Wire
 
 /// Messages that wait for window or socket: no memory while there are none.
 struct Outbox: Sendable {
-  private var messages: [[UInt8]] = []
+  struct Waiting: Sendable {
+    let bytes: [UInt8]
+    /// Bytes of all messages from the first ever to this one, modulo 2^32: what waits is a difference of two, so that an
+    /// outbox without messages has no place for it.
+    var end: UInt32
+    /// Whether it gives way to later ones.
+    let isDroppable: Bool
+
+    var start: UInt32 { end &- UInt32(truncatingIfNeeded: bytes.count) }
+  }
+
+  private var messages: [Waiting] = []
   /// Index of the first that is not sent.
   private var head: Int32 = 0
   /// Bytes of the first one, its prefix included, that are sent.
@@ -15,7 +26,10 @@ struct Outbox: Sendable {
   /// Whether a message was begun and not finished.
   var isWithinMessage: Bool { sent > 0 }
 
-  mutating func append(_ message: [UInt8]) { messages.append(message) }
+  mutating func append(_ message: [UInt8], isDroppable: Bool = false) {
+    let end = (messages.last?.end ?? 0) &+ UInt32(truncatingIfNeeded: message.count)
+    messages.append(Waiting(bytes: message, end: end, isDroppable: isDroppable))
+  }
 
   mutating func removeAll() { self = Outbox() }
 
@@ -31,7 +45,7 @@ struct Outbox: Sendable {
   mutating func move(atMost most: Int, to output: inout [UInt8]) -> Moved {
     var moved = Moved()
     while moved.bytes < most, !messages.isEmpty {
-      let message = messages[Int(head)]
+      let message = messages[Int(head)].bytes
       if sent < Self.prefixCount {
         moved.bytes += movePrefix(count: UInt32(message.count), atMost: most - moved.bytes, to: &output)
         guard sent == Self.prefixCount else { break }
@@ -65,14 +79,82 @@ struct Outbox: Sendable {
 
   private mutating func next() {
     sent = 0
-    head += 1
-    guard head < messages.count else { return removeAll() }
-    // What is sent is let go before it is the larger part.
-    if head >= 32, Int(head) * 2 > messages.count {
-      messages.removeFirst(Int(head))
+    advance(to: Int(head) + 1)
+  }
+
+  /// Lets go what lies before the new head, and the places for it before they are the larger part.
+  private mutating func advance(to new: Int) {
+    guard new < messages.count else { return removeAll() }
+    if new >= 32, new * 2 > messages.count {
+      messages.removeFirst(new)
       head = 0
-    } else {
-      messages[Int(head) - 1] = []
+      return
     }
+    for index in Int(head)..<new { messages[index] = Waiting(bytes: [], end: 0, isDroppable: false) }
+    head = Int32(new)
+  }
+}
+
+// MARK: - Dropping
+
+extension Outbox {
+  struct Dropped {
+    var messages = 0
+    var bytes = 0
+  }
+
+  /// Messages that have to stay are passed over, so many at most, for they would be looked at again each time.
+  private static let mostPassedOver = 64
+
+  /// Bytes that are not sent, prefixes not counted: as whoever bounds the queue counts them, so that nothing is dropped that
+  /// was within the bound.
+  private var waiting: Int {
+    guard let last = messages.last else { return 0 }
+    return Int(last.end &- messages[Int(head)].start) - max(0, Int(sent) - Self.prefixCount)
+  }
+
+  /// Drops the oldest of the droppable messages that have not begun, until `limit` bytes wait. The newest message stays.
+  mutating func drop(beyond limit: Int) -> Dropped {
+    var dropped = Dropped()
+    let excess = waiting - limit
+    var kept: [Waiting] = []
+    var position = Int(head)
+    while position < messages.count - 1, dropped.bytes < excess, kept.count < Self.mostPassedOver {
+      let message = messages[position]
+      if message.isDroppable, position > head || !isWithinMessage {
+        dropped.messages += 1
+        dropped.bytes += message.bytes.count
+      } else {
+        kept.append(message)
+      }
+      position += 1
+    }
+    guard dropped.messages > 0 else { return dropped }
+    // What stays moves up to what comes after it.
+    var new = position
+    for var message in kept.reversed() {
+      message.end = messages[new].start
+      new -= 1
+      messages[new] = message
+    }
+    advance(to: new)
+    return dropped
+  }
+
+  /// Drops every message that has not begun, and counts the droppable ones among them.
+  mutating func dropAll() -> Dropped {
+    var dropped = Dropped()
+    let first = Int(head) + (isWithinMessage ? 1 : 0)
+    for message in messages.dropFirst(first) where message.isDroppable {
+      dropped.messages += 1
+      dropped.bytes += message.bytes.count
+    }
+    guard isWithinMessage else {
+      removeAll()
+      return dropped
+    }
+    messages = [messages[Int(head)]]
+    head = 0
+    return dropped
   }
 }

@@ -9,6 +9,30 @@ extension ServerConnection {
     becomeReadyIfItCan(index)
   }
 
+  /// Queues a message, and drops the oldest that were queued by this and have not begun, while more than `limit` bytes wait.
+  public mutating func send(
+    _ message: [UInt8], on stream: StreamIdentifier, displacingBeyond limit: Int, events: inout [EngineEvent]
+  ) {
+    guard let index = index(of: stream), streams[index].ending == nil else { return }
+    streams[index].outbox.append(message, isDroppable: true)
+    tell(streams[index].outbox.drop(beyond: limit), index, &events)
+    becomeReadyIfItCan(index)
+  }
+
+  private func tell(_ dropped: Outbox.Dropped, _ index: Int, _ events: inout [EngineEvent]) {
+    guard dropped.messages > 0, let call = streams[index].call else { return }
+    events.append(.dropped(call, dropped.messages, bytes: dropped.bytes))
+  }
+
+  /// As `end`, but what is queued and has not begun is dropped; the event counts what was sent with a limit.
+  public mutating func endNow(
+    _ stream: StreamIdentifier, _ status: EdgeStatus, now: Milliseconds, events: inout [EngineEvent]
+  ) {
+    guard let index = index(of: stream), streams[index].ending == nil else { return }
+    tell(streams[index].outbox.dropAll(), index, &events)
+    end(at: index, status, now)
+  }
+
   /// Ends the call after what is queued; the first status counts. If that is not read within the limits' patience, the
   /// stream is reset.
   public mutating func end(_ stream: StreamIdentifier, _ status: EdgeStatus, now: Milliseconds) {

@@ -8,7 +8,9 @@ internal import Synchronization
 final class EdgeLoop: EdgeWake {
   enum Command: Sendable {
     case send(EdgeStream, [UInt8])
+    case sendDisplacing(EdgeStream, [UInt8], limit: Int)
     case end(EdgeStream, EdgeStatus)
+    case endNow(EdgeStream, EdgeStatus)
     case adopt(Int32, PeerAddress)
     /// No new connections and calls.
     case goAway

@@ -28,9 +28,14 @@ final class EdgeStream: EdgeCall, EngineCall {
 
   func send(_ message: [UInt8]) { loop.post(.send(self, message)) }
 
-  func queue(_ message: [UInt8]) -> (any EdgeWake)? { loop.enqueue(.send(self, message)) ? loop : nil }
+  func queue(_ message: [UInt8], displacingBeyond limit: Int?) -> (any EdgeWake)? {
+    let command = limit.map { EdgeLoop.Command.sendDisplacing(self, message, limit: $0) } ?? .send(self, message)
+    return loop.enqueue(command) ? loop : nil
+  }
 
   func end(_ status: EdgeStatus) { loop.post(.end(self, status)) }
+
+  func endNow(_ status: EdgeStatus) { loop.post(.endNow(self, status)) }
 }
 
 /// Names a connection of a loop; the generation tells it from an earlier one in the same place.

@@ -73,7 +73,7 @@ extension LoopState {
 
   // MARK: Events
 
-  private mutating func dispatch(_ connection: EdgeConnection) {
+  mutating func dispatch(_ connection: EdgeConnection) {
     guard !events.isEmpty else { return }
     // Taken out, because what is performed changes the rest of the loop.
     var batch: [EngineEvent] = []
@@ -90,6 +90,7 @@ extension LoopState {
     case .inputEnded(let call): tell(call) { $0.inputEnded(of: $1) }
     case .written(let call, let count):
       if let call = call as? EdgeStream { written.append(EdgeProgress(call: call.id, bytes: count)) }
+    case .dropped(let call, let count, let bytes): tell(call) { $0.messagesDropped(count, bytes: bytes, on: $1) }
     case .closed(let call, let reason):
       openCalls -= 1
       reportWritten()

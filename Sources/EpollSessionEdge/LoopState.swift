@@ -115,9 +115,21 @@ struct LoopState: ~Copyable {
       guard let connection = connections[call] else { return }
       connection.engine.send(message, on: call.stream)
       mark(connection)
+    case .sendDisplacing(let call, let message, let limit):
+      guard let connection = connections[call] else { return }
+      connection.engine.send(message, on: call.stream, displacingBeyond: limit, events: &events)
+      dispatch(connection)
+      mark(connection)
     case .end(let call, let status):
       guard let connection = connections[call] else { return }
+      if let last = call.handler?.lastMessage(on: call) { connection.engine.send(last, on: call.stream) }
       connection.engine.end(call.stream, status, now: now)
+      arm(connection, connection.engine.nextDeadline)
+      mark(connection)
+    case .endNow(let call, let status):
+      guard let connection = connections[call] else { return }
+      connection.engine.endNow(call.stream, status, now: now, events: &events)
+      dispatch(connection)
       arm(connection, connection.engine.nextDeadline)
       mark(connection)
     case .adopt(let socket, let address): adopt(socket, address)

@@ -49,7 +49,7 @@ extension PushRoute {
     let attempt = SessionLedger.Attempt(
       outcome: outcome.outcome, incarnation: call.member.incarnation, podID: call.member.podID,
       epoch: hasStream ? max(outcome.epoch, asked) : asked,
-      detail: outcome.detail.isEmpty ? detail(of: outcome.outcome) : outcome.detail)
+      detail: outcome.detail.isEmpty ? detail(of: outcome.outcome) : outcome.detail, slowPolicy: outcome.slowPolicy)
     if hasStream {
       ledger.accepted(outcome.session, attempt)
     } else {

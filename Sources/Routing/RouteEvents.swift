@@ -82,11 +82,16 @@ public struct CallOutcome: Hashable, Sendable {
   public let epoch: Epoch
   /// The pod's own words on why; empty when it gave none.
   public let detail: String
-  public init(session: SessionID, outcome: Outcome, epoch: Epoch, detail: String = "") {
+  /// What the pod did because the session's queue was full.
+  public let slowPolicy: SlowPolicy?
+  public init(
+    session: SessionID, outcome: Outcome, epoch: Epoch, detail: String = "", slowPolicy: SlowPolicy? = nil
+  ) {
     self.session = session
     self.outcome = outcome
     self.epoch = epoch
     self.detail = detail
+    self.slowPolicy = slowPolicy
   }
 }
 

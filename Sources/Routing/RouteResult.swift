@@ -54,11 +54,16 @@ public struct RoutedSession: Hashable, Sendable {
   public let outcome: Outcome
   /// For people; empty when there is nothing to add.
   public let detail: String
+  /// What the pod did because the session's queue was full.
+  public let slowPolicy: SlowPolicy?
 
-  public init(session: SessionID, podID: String, outcome: Outcome, detail: String = "") {
+  public init(
+    session: SessionID, podID: String, outcome: Outcome, detail: String = "", slowPolicy: SlowPolicy? = nil
+  ) {
     self.session = session
     self.podID = podID
     self.outcome = outcome
     self.detail = detail
+    self.slowPolicy = slowPolicy
   }
 }

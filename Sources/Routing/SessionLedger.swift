@@ -37,6 +37,7 @@ struct SessionLedger {
     let podID: String
     let epoch: Epoch
     let detail: String
+    var slowPolicy: SlowPolicy?
   }
 
   /// Replaces what the registry said before.
@@ -79,7 +80,8 @@ struct SessionLedger {
     entries.compactMap { session, entry in
       guard let decisive = entry.isServed ? entry.accepted : entry.failed ?? entry.accepted else { return nil }
       return RoutedSession(
-        session: session, podID: decisive.podID, outcome: decisive.outcome, detail: decisive.detail)
+        session: session, podID: decisive.podID, outcome: decisive.outcome, detail: decisive.detail,
+        slowPolicy: decisive.slowPolicy)
     }.sorted { $0.session.text < $1.session.text }
   }
 }

@@ -47,7 +47,7 @@ extension PodAnswer {
       guard let session = try? SessionID(wire.sessionID) else { return nil }
       return CallOutcome(
         session: session, outcome: Outcome(wire.outcome) ?? .refused, epoch: Epoch(rawValue: wire.epoch),
-        detail: wire.detail)
+        detail: wire.detail, slowPolicy: SlowPolicy(wire.slowPolicy))
     }
     isComplete = result.complete
     strays = result.strayIncarnations

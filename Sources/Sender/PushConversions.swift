@@ -86,6 +86,13 @@ extension Pushring_V1_SessionOutcome {
       case .refused: .refused
       case .unreachable: .unreachable
       }
+    slowPolicy =
+      switch session.slowPolicy {
+      case .dropNewest: .dropNewest
+      case .dropOldest: .dropOldest
+      case .disconnect: .disconnect
+      case nil: .unspecified
+      }
   }
 }
 

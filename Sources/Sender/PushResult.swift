@@ -70,17 +70,31 @@ public struct SessionOutcome: Sendable, Hashable {
     case unreachable
   }
 
+  /// What a pod does about a queue that is full.
+  public enum SlowPolicy: String, Sendable, Hashable, CaseIterable {
+    /// This message was dropped, with the outcome `slow`; the client is told how many it lost.
+    case dropNewest = "drop-newest"
+    /// This message was queued, and earlier ones that were answered `delivered` made room for it; the client is told how
+    /// many it lost.
+    case dropOldest = "drop-oldest"
+    /// The stream was ended, and what was queued for it dropped, with the outcome `slow`; the client comes back.
+    case disconnect
+  }
+
   public var session: String
   /// Empty when no pod is known to hold the session.
   public var pod: String
   public var outcome: Outcome
   /// For people: why, and what to do. Empty when there is nothing to add.
   public var detail: String
+  /// What was done because the session's queue was full; nil when it had room.
+  public var slowPolicy: SlowPolicy?
 
-  public init(session: String, pod: String, outcome: Outcome, detail: String = "") {
+  public init(session: String, pod: String, outcome: Outcome, detail: String = "", slowPolicy: SlowPolicy? = nil) {
     self.session = session
     self.pod = pod
     self.outcome = outcome
     self.detail = detail
+    self.slowPolicy = slowPolicy
   }
 }

@@ -29,7 +29,18 @@ extension PushResult.Route {
 extension SessionOutcome {
   init(_ session: RoutedSession) {
     self.init(
-      session: session.session.text, pod: session.podID, outcome: Outcome(session.outcome), detail: session.detail)
+      session: session.session.text, pod: session.podID, outcome: Outcome(session.outcome), detail: session.detail,
+      slowPolicy: session.slowPolicy.map(SlowPolicy.init))
+  }
+}
+
+extension SessionOutcome.SlowPolicy {
+  init(_ policy: Sessions.SlowPolicy) {
+    switch policy {
+    case .dropNewest: self = .dropNewest
+    case .dropOldest: self = .dropOldest
+    case .disconnect: self = .disconnect
+    }
   }
 }
 

@@ -11,6 +11,7 @@ struct PodConnection: Sendable {
   enum Event: Sendable {
     case welcome(Pushring_V1_Welcome)
     case message(Pushring_V1_Message)
+    case dropped(Pushring_V1_Dropped)
     case reconnect(Pushring_V1_Reconnect)
     /// The last one.
     case ended(StreamEnd)
@@ -67,6 +68,7 @@ struct PodConnection: Sendable {
               switch frame.frame {
               case .welcome(let welcome): onEvent(.welcome(welcome))
               case .message(let message): onEvent(.message(message))
+              case .dropped(let dropped): onEvent(.dropped(dropped))
               case .reconnect(let reconnect): onEvent(.reconnect(reconnect))
               case .ping(let ping): answer.yield(.with { $0.pong.nonce = ping.nonce })
               case .pong, nil: break

@@ -112,6 +112,9 @@ public final class SessionClient: Sendable {
     return .end(.closed)
   }
 
+  /// For reading what the old pod has queued, and what it says of messages that it dropped. A pod waits about as long.
+  private static let restOfOldStream = Duration.seconds(10)
+
   /// Nil when no pod took the session: then the old stream goes on to its end.
   private func move(from old: SessionStream, _ request: Pushring_V1_Reconnect) async
     -> (stream: SessionStream, welcome: Pushring_V1_Welcome)?
@@ -122,7 +125,11 @@ public final class SessionClient: Sendable {
     for endpoint in named where !endpoint.isEmpty && endpoint != old.endpoint {
       let stream = open(endpoint, ticket: Array(request.ticket))
       if let welcome = await stream.firstWelcome() {
-        await old.close()
+        await withTaskCancellationHandler {
+          await old.close(within: Self.restOfOldStream)
+        } onCancel: {
+          old.cancel()
+        }
         return (stream, welcome)
       }
       stream.cancel()
@@ -136,7 +143,8 @@ public final class SessionClient: Sendable {
     stream.start(
       hello(ticket: ticket), configuration: configuration,
       onWelcome: { welcome in self.welcomed(welcome, endpoint: endpoint) },
-      onMessage: { message, pod in self.received(message, pod: pod) })
+      onMessage: { message, pod in self.received(message, pod: pod) },
+      onDropped: { dropped in self.emit(.missed(Int(dropped.messages))) })
     return stream
   }
 

@@ -3,6 +3,9 @@ public enum SessionEvent: Sendable, Hashable {
   /// The session is registered on a pod; the first time, and after every reconnect or move.
   case welcomed(Welcomed)
   case message(ReceivedMessage)
+  /// So many messages did not come, because this client did not read fast enough. They are older than every message that
+  /// follows.
+  case missed(Int)
   /// The pod asks to go elsewhere; the session stays open meanwhile, and `welcomed` follows.
   case moving(reason: String, endpoint: String)
   /// The stream is lost or refused; another attempt follows, after `pause` if there is one.

@@ -35,7 +35,8 @@ final class SessionStream: Sendable {
   func start(
     _ hello: Pushring_V1_Hello, configuration: SessionClientConfiguration,
     onWelcome: @escaping @Sendable (Pushring_V1_Welcome) -> Void,
-    onMessage: @escaping @Sendable (Pushring_V1_Message, _ pod: String) -> Void
+    onMessage: @escaping @Sendable (Pushring_V1_Message, _ pod: String) -> Void,
+    onDropped: @escaping @Sendable (Pushring_V1_Dropped) -> Void
   ) {
     let connection = PodConnection(endpoint: endpoint, configuration: configuration)
     let stream = Task {
@@ -50,6 +51,7 @@ final class SessionStream: Sendable {
           if configuration.acknowledges {
             self.outboundFrames.yield(.with { $0.acknowledge.messageIds = [message.id] })
           }
+        case .dropped(let dropped): onDropped(dropped)
         case .reconnect(let reconnect): self.changed.yield(.reconnect(reconnect))
         case .ended: break
         }

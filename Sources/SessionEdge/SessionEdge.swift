@@ -14,9 +14,14 @@ public protocol EdgeCall: AnyObject, Sendable {
   func send(_ message: [UInt8])
   /// The same for who queues many: the edge may sleep on until the caller has called `wake` of what is returned, which it
   /// does soon, and at best after it has let its locks go: waking a thread often means to be interrupted by it.
-  func queue(_ message: [UInt8]) -> (any EdgeWake)?
+  /// - Parameter limit: given for a message that gives way to later ones: of those that were queued with a limit, the oldest
+  ///   that have not begun to be written are dropped while more than `limit` bytes wait for the call. `messagesDropped` tells.
+  func queue(_ message: [UInt8], displacingBeyond limit: Int?) -> (any EdgeWake)?
   /// Ends the call after the queued messages. Later sends are ignored. Idempotent: the first status counts.
   func end(_ status: EdgeStatus)
+  /// Ends the call, and drops the queued messages that have not begun to be written. `messagesDropped` counts those of them
+  /// that were sent with a limit.
+  func endNow(_ status: EdgeStatus)
 }
 
 /// Somebody to wake, after `EdgeCall.queue`.
@@ -42,8 +47,18 @@ public protocol EdgeCallHandler: AnyObject, Sendable {
   func messageReceived(_ message: [UInt8], on call: any EdgeCall)
   /// The client half-closed.
   func inputEnded(of call: any EdgeCall)
+  /// `count` messages of `bytes` bytes in all were dropped from the queue, as `queue` or `endNow` asked for.
+  func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall)
+  /// Asked just before `end` is carried out, when all has been told that was dropped: one more message for the client.
+  func lastMessage(on call: any EdgeCall) -> [UInt8]?
   /// Always called, exactly once and last: after `end` was carried out, the client cancelled, or the connection went.
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason)
+}
+
+extension EdgeCallHandler {
+  /// For calls that drop nothing.
+  public func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall) {}
+  public func lastMessage(on call: any EdgeCall) -> [UInt8]? { nil }
 }
 
 public enum EdgeCloseReason: Sendable, Hashable {

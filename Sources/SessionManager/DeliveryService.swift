@@ -29,8 +29,8 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
   /// An answer that has to wait for a Welcome.
   private struct LateAnswer: Sendable {
     var result: Pushring_V1_DeliverResult
+    let size: MessageSize
     let held: [OneShot<SessionDelivery>]
-    let frameBytes: Int
   }
 
   private func answer(_ late: LateAnswer, like first: Pushring_V1_DeliverResultBatch) async
@@ -41,10 +41,10 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     // Each is settled when its admission is, which has a limit of its own.
     for held in late.held {
       guard let delivery = try? await held.value() else { continue }
-      tally.add(delivery.outcome, bytes: late.frameBytes)
-      late.result.sessions.append(Pushring_V1_SessionResult(delivery, detail: ""))
+      hub.count(delivery, late.size, &tally)
+      late.result.sessions.append(Pushring_V1_SessionResult(delivery, detail: detail(of: delivery, late.size)))
     }
-    hub.observer.delivered(tally)
+    hub.counted(tally)
     var answer = first
     answer.results = [late.result]
     return answer
@@ -74,7 +74,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
         if became.held.isEmpty {
           answer.results.append(result)
         } else {
-          late.append(LateAnswer(result: result, held: became.held, frameBytes: order.frame.size.frameBytes))
+          late.append(LateAnswer(result: result, size: order.frame.size, held: became.held))
         }
       }
     }
@@ -89,9 +89,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
   ) -> Pushring_V1_DeliverResult {
     var result = Pushring_V1_DeliverResult()
     result.correlation = correlation
-    result.sessions = delivered.deliveries.map {
-      Pushring_V1_SessionResult($0, detail: $0.outcome == .refused ? tooLarge(size) : "")
-    }
+    result.sessions = delivered.deliveries.map { Pushring_V1_SessionResult($0, detail: detail(of: $0, size)) }
     if let claim = delivered.claim {
       result.complete = claim.isComplete
       result.strayIncarnations = claim.strays.map(\.rawValue)
@@ -99,8 +97,24 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
     return result
   }
 
-  private func tooLarge(_ size: MessageSize) -> String {
-    "the payload has \(size.payloadBytes) bytes, and the pod takes at most \(hub.limits.messageBytes) (--max-message)"
+  /// For people; the usual one has none.
+  private func detail(of delivery: SessionDelivery, _ size: MessageSize) -> String {
+    if let slow = delivery.slow { return detail(of: slow.policy) }
+    guard delivery.outcome == .refused else { return "" }
+    return
+      "the payload has \(size.payloadBytes) bytes, and the pod takes at most \(hub.limits.messageBytes) (--max-message)"
+  }
+
+  private func detail(of policy: SlowPolicy) -> String {
+    let what =
+      switch policy {
+      case .dropNewest: "this message was dropped"
+      case .dropOldest: "its oldest messages made room"
+      case .disconnect: "its stream was ended"
+      }
+    return
+      "its queue of \(hub.limits.outboundBytes) bytes was full, as the device reads too slowly: \(what) "
+      + "(--slow-policy \(policy.rawValue))"
   }
 }
 
@@ -139,5 +153,6 @@ extension Pushring_V1_SessionResult {
     outcome = Pushring_V1_Outcome(delivery.outcome)
     epoch = delivery.epoch.rawValue
     self.detail = detail
+    slowPolicy = Pushring_V1_SlowPolicy(delivery.slow?.policy)
   }
 }

@@ -80,6 +80,12 @@ final class ConnectHandler: EdgeCallHandler {
     hub.left(call)
   }
 
+  func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall) {
+    hub.messagesDropped(call, count, bytes: bytes)
+  }
+
+  func lastMessage(on call: any EdgeCall) -> [UInt8]? { hub.lastMessage(call) }
+
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) { hub.closed(call, reason) }
 }
 

@@ -34,6 +34,12 @@ func pongFrame(nonce: UInt64) -> [UInt8] {
   return encoded(frame)
 }
 
+func droppedFrame(messages: UInt32) -> [UInt8] {
+  var frame = Pushring_V1_ServerFrame()
+  frame.dropped.messages = messages
+  return encoded(frame)
+}
+
 func welcomeFrame(
   _ record: SessionRecord, view: ViewStamp, successors: [Member], maximumMessageBytes: Int
 ) -> [UInt8] {

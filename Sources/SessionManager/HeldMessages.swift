@@ -25,10 +25,13 @@ extension SessionHub.State {
         let stream = stream(admitting: SessionKey(user: user, session: target.session), from: target.epoch),
         let pending = admissions[stream]
       else { continue }
-      let waiting = pending.held.reduce(0) { $0 + $1.frame.size.frameBytes }
-      guard waiting == 0 || waiting + frame.size.frameBytes <= table.limits.outboundBytes else {
+      // No more than fits behind the Welcome: so none of them is dropped again later, and no session ends for its pod's
+      // being slow, whatever the policy.
+      let waiting = pending.held.reduce(pending.welcome.count) { $0 + $1.frame.size.frameBytes }
+      guard waiting + frame.size.frameBytes <= table.limits.outboundBytes else {
+        admissions[stream]?.lost += 1
         delivered.deliveries[index] = SessionDelivery(
-          session: target.session, outcome: .slow, epoch: pending.record.epoch, stream: nil)
+          session: target.session, outcome: .slow, epoch: pending.record.epoch, slow: .droppedNewest(stream, tell: 0))
         continue
       }
       let message = HeldMessage(
@@ -44,22 +47,23 @@ extension SessionHub.State {
     return admissions.first { $0.value.record.key == key && $0.value.record.epoch >= epoch }?.key
   }
 
-  /// Right behind the Welcome, in their order.
-  mutating func deliver(_ held: [HeldMessage], _ record: SessionRecord) {
-    for message in held {
+  /// Right behind the Welcome, in their order, and then word of those that were too many.
+  mutating func deliverHeld(_ pending: PendingAdmission, on stream: StreamID) {
+    for message in pending.held {
       let target = DeliveryTarget(session: message.session, epoch: message.epoch)
-      let deliveries = table.deliver(to: record.key.user, targets: [target], size: message.frame.size)
+      let deliveries = table.deliver(to: pending.record.key.user, targets: [target], size: message.frame.size)
       for delivery in deliveries {
-        if let stream = delivery.stream { call(of: stream)?.send(message.frame.bytes) }
+        queue(message.frame, delivery)?.wake()
         message.done.succeed(delivery)
       }
     }
+    if pending.lost > 0 { tell(table.messagesDropped(stream, pending.lost, bytes: 0), stream) }
   }
 
   /// It did not come to the welcome: the session is where it was, or nowhere, which the records say.
   func letGo(_ held: [HeldMessage]) {
     for message in held {
-      message.done.succeed(SessionDelivery(session: message.session, outcome: .gone, epoch: .none, stream: nil))
+      message.done.succeed(SessionDelivery(session: message.session, outcome: .gone, epoch: .none))
     }
   }
 }

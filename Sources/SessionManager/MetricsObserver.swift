@@ -25,6 +25,7 @@ public final class MetricsObserver: SessionManagerObserver {
   private let moves: [MoveOutcome: Counter]
   private let outcomes: [Outcome: Counter]
   private let ends: [EndReason: Counter]
+  private let dropped: [SlowPolicy: Counter]
 
   public init() {
     moves = Dictionary(
@@ -38,6 +39,10 @@ public final class MetricsObserver: SessionManagerObserver {
     ends = Dictionary(
       uniqueKeysWithValues: EndReason.allCases.map {
         ($0, Counter(label: "pushring_streams_ended_total", dimensions: [("reason", $0.rawValue)]))
+      })
+    dropped = Dictionary(
+      uniqueKeysWithValues: SlowPolicy.allCases.map {
+        ($0, Counter(label: "pushring_messages_dropped_total", dimensions: [("policy", $0.rawValue)]))
       })
   }
 
@@ -65,6 +70,8 @@ public final class MetricsObserver: SessionManagerObserver {
     }
     for (outcome, count) in tally.others { outcomes[outcome]?.increment(by: count) }
   }
+
+  public func messagesDropped(_ count: Int, _ policy: SlowPolicy) { dropped[policy]?.increment(by: count) }
 
   public func acknowledged(_ messages: Int) { acknowledgements.increment(by: messages) }
 

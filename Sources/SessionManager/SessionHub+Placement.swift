@@ -19,6 +19,8 @@ struct PendingAdmission: Sendable {
   let registration: Duration
   /// Messages that came by the record before the welcome: they follow it.
   var held: [HeldMessage] = []
+  /// Those that were too many to be held.
+  var lost = 0
 
   /// What is to be done with the record when no stream stands behind it.
   var undoing: RegistryWork {
@@ -73,7 +75,7 @@ extension SessionHub.State {
     case .welcome(_, let replaced):
       table.noticeQueued(stream, frameBytes: pending.welcome.count)
       call(of: stream)?.send(pending.welcome)
-      deliver(pending.held, pending.record)
+      deliverHeld(pending, on: stream)
       var settled = SettledAdmission(pending: pending, fate: .welcomed)
       if let replaced, let call = drop(replaced) { settled.ended.append((call, replaced, .takenOver)) }
       return settled

@@ -158,9 +158,12 @@ final class SessionHub: Sendable {
     return EdgeStatus(end, endpoints: others(hash: hash))
   }
 
-  func finish(_ call: (any EdgeCall)?, _ stream: StreamID, _ end: StreamEnd, user: UserID? = nil) {
+  /// - Parameter droppingQueued: ends it at once, without what is queued.
+  func finish(
+    _ call: (any EdgeCall)?, _ stream: StreamID, _ end: StreamEnd, user: UserID? = nil, droppingQueued: Bool = false
+  ) {
     observer.streamEnded(end.reason)
-    call?.end(status(end, stream, user))
+    if droppingQueued { call?.endNow(status(end, stream, user)) } else { call?.end(status(end, stream, user)) }
   }
 
   func later(_ work: RegistryWork) { self.work.continuation.yield(work) }
@@ -251,19 +254,18 @@ final class SessionHub: Sendable {
     call.end(EdgeStatus(.ok))
   }
 
-  func bytesWritten(_ progress: [EdgeProgress]) {
-    state.withLock { state in
-      for part in progress { state.table.bytesWritten(StreamID(rawValue: part.call), part.bytes) }
-    }
-  }
-
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {
-    forget(StreamID(rawValue: call.id))
+    let stream = StreamID(rawValue: call.id)
+    forget(stream, isClosed: true)
     observer.streamClosed(reason.label)
   }
 
-  private func forget(_ stream: StreamID) {
-    let (work, hasReports) = state.withLock { ($0.close(stream), $0.hasReports) }
+  private func forget(_ stream: StreamID, isClosed: Bool = false) {
+    let (work, hasReports) = state.withLock { state in
+      // Nobody is left to be told.
+      if isClosed { _ = state.table.takeUntoldLoss(of: stream) }
+      return (state.close(stream), state.hasReports)
+    }
     if let work { later(work) }
     if hasReports { reportWork.continuation.yield() }
   }
@@ -371,59 +373,6 @@ final class SessionHub: Sendable {
     takenOver(stored.key, newEpoch: isOurs ? stored.epoch : Epoch(rawValue: stored.epoch.rawValue + 1))
   }
 
-  // MARK: Delivery
-
-  /// What became of one Deliver request.
-  struct Delivered: Sendable {
-    var deliveries: [SessionDelivery]
-    /// What this pod can say of the user's other sessions, as of the same moment; nil while it is no member.
-    let claim: Claim?
-    /// For sessions that are about to be welcomed: their messages follow the Welcome, and the outcomes the messages.
-    var held: [OneShot<SessionDelivery>] = []
-  }
-
-  /// One Deliver request.
-  struct DeliveryOrder: Sendable {
-    let user: UserID
-    let userHash: UInt64
-    /// Empty for every session of the user.
-    let targets: [DeliveryTarget]
-    let frame: MessageFrame
-
-    init(user: UserID, targets: [DeliveryTarget], frame: MessageFrame) {
-      self.user = user
-      userHash = keyHash(user.text.utf8)
-      self.targets = targets
-      self.frame = frame
-    }
-  }
-
-  /// So many share the lock, and waking the edge; others that want the lock wait some 0.1 ms for these.
-  private static let ordersAtOnce = 64
-
-  /// - Returns: one for each order, in their order.
-  func deliver(_ orders: [DeliveryOrder]) -> [Delivered] {
-    var tally = DeliveryTally()
-    var delivered: [Delivered] = []
-    delivered.reserveCapacity(orders.count)
-    var rest = orders[...]
-    while !rest.isEmpty {
-      let part = rest.prefix(Self.ordersAtOnce)
-      rest = rest.dropFirst(part.count)
-      let (some, wakes) = state.withLock { state in
-        var wakes: [any EdgeWake] = []
-        return (part.map { state.deliver($0, now: now, &wakes) }, wakes)
-      }
-      for wake in wakes { wake.wake() }
-      for (order, became) in zip(part, some) {
-        for delivery in became.deliveries { tally.add(delivery.outcome, bytes: order.frame.size.frameBytes) }
-      }
-      delivered += some
-    }
-    observer.delivered(tally)
-    return delivered
-  }
-
   // MARK: Time
 
   /// By a clock that counts the time in which the machine was suspended.
@@ -477,22 +426,6 @@ final class SessionHub: Sendable {
       finish(call, stream, end, user: user)
       if let work { later(work) }
     }
-  }
-}
-
-extension SessionHub.State {
-  fileprivate mutating func deliver(
-    _ order: SessionHub.DeliveryOrder, now: Duration, _ wakes: inout [any EdgeWake]
-  ) -> SessionHub.Delivered {
-    var delivered = SessionHub.Delivered(
-      deliveries: table.deliver(to: order.user, targets: order.targets, size: order.frame.size),
-      claim: placement?.claim(forUserHash: order.userHash, now: now))
-    for delivery in delivered.deliveries {
-      guard let stream = delivery.stream, let wake = call(of: stream)?.queue(order.frame.bytes) else { continue }
-      wakes.append(wake)
-    }
-    if !order.targets.isEmpty, !admissions.isEmpty { hold(order.targets, of: order.user, order.frame, &delivered) }
-    return delivered
   }
 }
 

@@ -1,4 +1,5 @@
 public import RedisDirectory
+public import Sessions
 
 /// What a pod is told by its operator; the defaults are the documented ones.
 public struct SessionManagerConfiguration: Sendable, Hashable {
@@ -17,8 +18,10 @@ public struct SessionManagerConfiguration: Sendable, Hashable {
   public var zone: String = ""
   /// A stream without Hello is ended after this.
   public var helloTimeout: Duration = .seconds(5)
-  /// What may be queued for one session; a message that finds it reached gets the outcome `slow`.
+  /// What may be queued for one session.
   public var outboundLimitBytes: Int = 1024 * 1024
+  /// What becomes of a message for a session that has as much queued.
+  public var slowPolicy: SlowPolicy = .dropNewest
   /// Of a message's payload; a larger one is refused.
   public var maximumMessageBytes: Int = 256 * 1024
   /// Open streams; 0: no limit of its own.

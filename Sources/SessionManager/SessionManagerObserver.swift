@@ -36,6 +36,8 @@ public protocol SessionManagerObserver: Sendable {
   /// By the client or its connection.
   func streamClosed(_ reason: String)
   func delivered(_ tally: DeliveryTally)
+  /// Messages for clients that read too slowly, by what was done about them.
+  func messagesDropped(_ count: Int, _ policy: SlowPolicy)
   func acknowledged(_ messages: Int)
   /// A session was asked to go to another pod, and this is what became of it.
   func moved(_ outcome: MoveOutcome, lasted: Duration)

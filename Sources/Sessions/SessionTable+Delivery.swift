@@ -41,12 +41,34 @@ public struct SessionDelivery: Hashable, Sendable {
   public let epoch: Epoch
   /// Set when the message is to be sent on it.
   public let stream: StreamID?
+  /// What the slow policy says; nil when the queue had room.
+  public let slow: OnSlow?
 
-  public init(session: SessionID, outcome: Outcome, epoch: Epoch, stream: StreamID? = nil) {
+  public init(session: SessionID, outcome: Outcome, epoch: Epoch, stream: StreamID? = nil, slow: OnSlow? = nil) {
     self.session = session
     self.outcome = outcome
     self.epoch = epoch
     self.stream = stream
+    self.slow = slow
+  }
+
+  /// In a box, as nearly no delivery has one.
+  public indirect enum OnSlow: Hashable, Sendable {
+    /// The message was not queued. If `tell` is not 0, tell the client that it has lost so many, and say so by `lossTold`.
+    case droppedNewest(StreamID, tell: UInt32)
+    /// The message is queued beyond the limit: drop the oldest that have not begun to be written, as far as it takes, and say
+    /// so by `messagesDropped`.
+    case dropsOldest
+    /// The stream is forgotten: end it, drop what is queued for it, and unregister its record.
+    case disconnected(StreamID, SessionRecord)
+
+    public var policy: SlowPolicy {
+      switch self {
+      case .droppedNewest: .dropNewest
+      case .dropsOldest: .dropOldest
+      case .disconnected: .disconnect
+      }
+    }
   }
 }
 
@@ -68,15 +90,29 @@ extension SessionTable {
     to session: SessionID, at place: Int?, from epoch: Epoch, _ size: MessageSize
   ) -> SessionDelivery {
     guard let place, case let current = entries[place].epoch, current >= epoch else {
-      return SessionDelivery(session: session, outcome: .gone, epoch: .none, stream: nil)
+      return SessionDelivery(session: session, outcome: .gone, epoch: .none)
     }
-    guard limits.allow(size) else {
-      return SessionDelivery(session: session, outcome: .refused, epoch: current, stream: nil)
+    guard limits.allow(size) else { return SessionDelivery(session: session, outcome: .refused, epoch: current) }
+    if queue(place, size.frameBytes) {
+      return SessionDelivery(session: session, outcome: .delivered, epoch: current, stream: entries[place].stream)
     }
-    guard queue(place, size.frameBytes) else {
-      return SessionDelivery(session: session, outcome: .slow, epoch: current, stream: nil)
+    return deliverSlowly(to: session, at: place, size)
+  }
+
+  /// The queue is full.
+  private mutating func deliverSlowly(to session: SessionID, at place: Int, _ size: MessageSize) -> SessionDelivery {
+    let (epoch, stream) = (entries[place].epoch, entries[place].stream)
+    switch (limits.slowPolicy, record(at: place)) {
+    // While the shell has not yet dropped what it was asked to, up to the limit once more.
+    case (.dropOldest, _) where queue(place, size.frameBytes, limit: limits.outboundBytes * 2):
+      return SessionDelivery(session: session, outcome: .delivered, epoch: epoch, stream: stream, slow: .dropsOldest)
+    case (.disconnect, let record?):
+      forget(place)
+      return SessionDelivery(session: session, outcome: .slow, epoch: epoch, slow: .disconnected(stream, record))
+    default:
+      let tell = backlogs.dropped(1, bytes: 0, for: stream)
+      return SessionDelivery(session: session, outcome: .slow, epoch: epoch, slow: .droppedNewest(stream, tell: tell))
     }
-    return SessionDelivery(session: session, outcome: .delivered, epoch: current, stream: entries[place].stream)
   }
 
   /// Counts a frame that answers the client.
@@ -90,14 +126,42 @@ extension SessionTable {
     if let place = place(of: stream) { setQueued(place, Int(entries[place].queuedBytes) + frameBytes) }
   }
 
-  public mutating func bytesWritten(_ stream: StreamID, _ count: Int) {
-    if let place = place(of: stream) { setQueued(place, max(0, Int(entries[place].queuedBytes) - count)) }
+  /// - Returns: how many dropped messages to tell the client of now (`lossTold`); 0: nothing.
+  @discardableResult
+  public mutating func bytesWritten(_ stream: StreamID, _ count: Int) -> UInt32 {
+    guard let place = place(of: stream) else { return 0 }
+    setQueued(place, max(0, Int(entries[place].queuedBytes) - count))
+    return backlogs.written(count, for: stream)
   }
 
+  /// Queued messages were dropped to make room.
+  /// - Returns: how many to tell the client of now (`lossTold`); 0: nothing.
+  public mutating func messagesDropped(_ stream: StreamID, _ count: Int, bytes: Int) -> UInt32 {
+    guard let place = place(of: stream) else {
+      // The stream is about to end: `takeUntoldLoss`.
+      backlogs.lost(count, by: stream)
+      return 0
+    }
+    setQueued(place, max(0, Int(entries[place].queuedBytes) - bytes))
+    return backlogs.dropped(count, bytes: bytes, for: stream)
+  }
+
+  /// Counts the notice that tells the client of dropped messages, which goes out in any case.
+  public mutating func lossTold(_ stream: StreamID, frameBytes: Int) {
+    guard let place = place(of: stream) else { return }
+    noticeQueued(stream, frameBytes: frameBytes)
+    backlogs.noticeQueued(for: stream, queuedBytes: Int(entries[place].queuedBytes))
+  }
+
+  /// For the last words on a stream that ends in good order, and when it is closed: it may be forgotten already, by a move
+  /// for instance, while messages are still dropped for it. To be called for each stream.
+  /// - Returns: how many dropped messages its client was not told of; 0 the next time.
+  public mutating func takeUntoldLoss(of stream: StreamID) -> UInt32 { backlogs.forget(stream) }
+
   /// A queue that is empty takes any message, so that a limit below a message's size can't shut a session up.
-  private mutating func queue(_ place: Int, _ frameBytes: Int) -> Bool {
+  private mutating func queue(_ place: Int, _ frameBytes: Int, limit: Int? = nil) -> Bool {
     let queued = Int(entries[place].queuedBytes)
-    guard queued == 0 || queued + frameBytes <= limits.outboundBytes else { return false }
+    guard queued == 0 || queued + frameBytes <= limit ?? limits.outboundBytes else { return false }
     setQueued(place, queued + frameBytes)
     return true
   }

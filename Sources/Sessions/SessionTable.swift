@@ -10,8 +10,8 @@
 /// - only a live stream is delivered to, and it is live only once its Welcome may be sent;
 /// - a record that was written and whose stream is gone is given back for unregistering, exactly once, unless a
 ///   later epoch replaced it (then the registry did already);
-/// - what is queued for a stream and not yet written is counted in bytes. A message that finds its limit reached is
-///   not queued: the newest is dropped, so that what a client receives has gaps only at a place the Sender was told of.
+/// - what is queued for a stream and not yet written is counted in bytes, and has a limit. What becomes of a message that
+///   finds it reached is the slow policy's to say; client and Sender are told.
 ///
 /// An event for a stream that the table forgot changes nothing, so the shell need not care about races.
 /// Time is given as a duration since any fixed moment.
@@ -33,6 +33,8 @@ public struct SessionLimits: Hashable, Sendable {
   public var helloTimeout: Duration = .seconds(5)
   /// What may be queued for one session.
   public var outboundBytes: Int = 1024 * 1024
+  /// What becomes of a message for a session that has as much queued.
+  public var slowPolicy = SlowPolicy.dropNewest
   /// A message with a larger payload is refused.
   public var messageBytes: Int = 256 * 1024
   /// Streams, those still without Hello among them; 0: no limit.
@@ -54,6 +56,7 @@ public struct SessionTable: Sendable {
   var holders = RecordHolders()
   /// Sessions whose streams wait for their registration.
   var registering: [SessionKey: Registrations] = [:]
+  var backlogs = Backlogs()
   /// In order of their deadlines, as the time-out is the same for all; closed streams are skipped when their turn comes.
   private var helloDeadlines: [(deadline: Duration, stream: StreamID)] = []
   private var admits = Admission.notReady

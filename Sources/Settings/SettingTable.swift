@@ -101,7 +101,11 @@ public enum Settings {
     help: "How long a client may take from opening its stream to saying Hello.")
   public static let outboundLimit = Setting(
     "outbound-limit", of: [.sessionManager], default: "1048576", type: .integer(1_024...1_073_741_824),
-    help: "Bytes that may wait in one session's outbound queue; beyond that pushes to it report \"slow\".")
+    help: "Bytes that may wait in one session's outbound queue; beyond that --slow-policy says what is done.")
+  public static let slowPolicy = Setting(
+    "slow-policy", of: [.sessionManager], default: "drop-newest",
+    type: .choice(["drop-newest", "drop-oldest", "disconnect"]),
+    help: "For a client that reads too slowly: drop the new message (\"slow\"), the oldest queued, or its stream.")
   /// Of a message's payload, whatever is configured.
   public static let largestMessage = 16_777_216
   public static let maximumMessage = Setting(
@@ -188,7 +192,7 @@ public enum Settings {
     podID.description, sessionListen.description, peerListen.description, sessionAdminListen.description,
     advertise.description, peerAdvertise.description, weight.description, zone.description,
     homingRate.description, moveDeadline.description, drainDeadline.description, helloTimeout.description,
-    outboundLimit.description, maximumMessage.description,
+    outboundLimit.description, slowPolicy.description, maximumMessage.description,
     maximumSessions.description, keepAliveInterval.description,
     keepAliveTimeout.description, edgeThreads.description, connectionsPerAddress.description,
     newConnections.description, callsPerConnection.description, newCalls.description, clientFrames.description,

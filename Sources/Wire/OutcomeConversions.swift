@@ -25,3 +25,26 @@ extension Pushring_V1_Outcome {
     }
   }
 }
+
+extension SlowPolicy {
+  /// Nil for a queue that had room, and for a value that this version does not know.
+  package init?(_ wire: Pushring_V1_SlowPolicy) {
+    switch wire {
+    case .dropNewest: self = .dropNewest
+    case .dropOldest: self = .dropOldest
+    case .disconnect: self = .disconnect
+    case .unspecified, .UNRECOGNIZED: return nil
+    }
+  }
+}
+
+extension Pushring_V1_SlowPolicy {
+  package init(_ policy: SlowPolicy?) {
+    switch policy {
+    case .dropNewest: self = .dropNewest
+    case .dropOldest: self = .dropOldest
+    case .disconnect: self = .disconnect
+    case nil: self = .unspecified
+    }
+  }
+}

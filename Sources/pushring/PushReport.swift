@@ -8,6 +8,8 @@ struct PushReport: Encodable {
     let pod: String
     let outcome: String
     let detail: String?
+    /// What the pod did because the session's queue was full.
+    let slowPolicy: String?
   }
 
   let user: String
@@ -29,7 +31,7 @@ struct PushReport: Encodable {
       .map {
         Result(
           session: $0.sessionID, pod: $0.podID, outcome: name(of: $0.outcome),
-          detail: $0.detail.isEmpty ? nil : $0.detail)
+          detail: $0.detail.isEmpty ? nil : $0.detail, slowPolicy: name(of: $0.slowPolicy))
       }
       .sorted { $0.session < $1.session }
   }
@@ -71,5 +73,14 @@ private func name(of outcome: Pushring_V1_Outcome) -> String {
   case .refused: "refused"
   case .unreachable: "unreachable"
   case .unspecified, .UNRECOGNIZED: "unknown"
+  }
+}
+
+private func name(of policy: Pushring_V1_SlowPolicy) -> String? {
+  switch policy {
+  case .dropNewest: "drop-newest"
+  case .dropOldest: "drop-oldest"
+  case .disconnect: "disconnect"
+  case .unspecified, .UNRECOGNIZED: nil
   }
 }

@@ -10,6 +10,7 @@ internal import RedisDirectory
 internal import ServiceLifecycle
 internal import SessionEdge
 internal import SessionManager
+internal import Sessions
 internal import Settings
 internal import Synchronization
 
@@ -38,6 +39,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.drainDeadline) var drainDeadline: String?
   @Option(Settings.helloTimeout) var helloTimeout: String?
   @Option(Settings.outboundLimit) var outboundLimit: String?
+  @Option(Settings.slowPolicy) var slowPolicy: String?
   @Option(Settings.maximumMessage) var maximumMessage: String?
   @Option(Settings.maximumSessions) var maximumSessions: String?
   @Option(Settings.keepAliveInterval) var keepAliveInterval: String?
@@ -61,8 +63,8 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.weight, weight), SettingFlag(Settings.zone, zone),
       SettingFlag(Settings.homingRate, homingRate), SettingFlag(Settings.moveDeadline, moveDeadline),
       SettingFlag(Settings.drainDeadline, drainDeadline), SettingFlag(Settings.helloTimeout, helloTimeout),
-      SettingFlag(Settings.outboundLimit, outboundLimit), SettingFlag(Settings.maximumMessage, maximumMessage),
-      SettingFlag(Settings.maximumSessions, maximumSessions),
+      SettingFlag(Settings.outboundLimit, outboundLimit), SettingFlag(Settings.slowPolicy, slowPolicy),
+      SettingFlag(Settings.maximumMessage, maximumMessage), SettingFlag(Settings.maximumSessions, maximumSessions),
       SettingFlag(Settings.keepAliveInterval, keepAliveInterval),
       SettingFlag(Settings.keepAliveTimeout, keepAliveTimeout), SettingFlag(Settings.edgeThreads, edgeThreads),
       SettingFlag(Settings.connectionsPerAddress, connectionsPerAddress),
@@ -155,6 +157,7 @@ extension SessionManagerConfiguration {
       configuration.moveDeadline = try settings.required(Settings.moveDeadline)
       configuration.helloTimeout = try settings.required(Settings.helloTimeout)
       configuration.outboundLimitBytes = try settings.required(Settings.outboundLimit)
+      configuration.slowPolicy = SlowPolicy(rawValue: try settings.required(Settings.slowPolicy)) ?? .dropNewest
       configuration.maximumMessageBytes = try settings.required(Settings.maximumMessage)
       configuration.maximumSessions = try settings.required(Settings.maximumSessions)
       return configuration

@@ -21,6 +21,7 @@ struct SessionPrinter {
     case .message(let message):
       printData(
         (String(validating: message.payload, as: UTF8.self) ?? Data(message.payload).base64EncodedString()) + "\n")
+    case .missed(let count): printProgress("\(count) messages were dropped, as they were not read fast enough")
     case .moving(let reason, let endpoint):
       printProgress("moving\(endpoint.isEmpty ? "" : " to \(endpoint)"): \(reason)")
     case .reconnecting(let reason, let pause):
@@ -42,6 +43,8 @@ struct SessionLine: Encodable {
   var payloadBase64: String?
   var headers: [String: String]?
   var sentAtUnixMicros: Int64?
+  /// Of a gap: how many are missing.
+  var messages: Int?
   var reason: String?
   /// Of an end: no other attempt follows.
   var final: Bool?
@@ -63,6 +66,9 @@ struct SessionLine: Encodable {
       headers = message.headers
       pod = message.pod
       sentAtUnixMicros = message.sentAtUnixMicroseconds
+    case .missed(let count):
+      self.event = "dropped"
+      messages = count
     case .moving(let reason, let endpoint):
       self.event = "reconnect"
       self.reason = reason

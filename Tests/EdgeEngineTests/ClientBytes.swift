@@ -64,6 +64,7 @@ struct ServedConnection {
     case message(StreamIdentifier, [UInt8])
     case inputEnded(StreamIdentifier)
     case written(StreamIdentifier, Int)
+    case dropped(StreamIdentifier, Int, bytes: Int)
     case closed(StreamIdentifier, EdgeCloseReason)
   }
 
@@ -95,6 +96,16 @@ struct ServedConnection {
 
   mutating func send(_ message: [UInt8], on stream: StreamIdentifier) { engine.send(message, on: stream) }
 
+  mutating func send(_ message: [UInt8], on stream: StreamIdentifier, displacingBeyond limit: Int) {
+    step { engine, _, _, events in
+      engine.send(message, on: stream, displacingBeyond: limit, events: &events)
+    }
+  }
+
+  mutating func endNow(_ stream: StreamIdentifier, _ status: EdgeStatus) {
+    step { engine, now, _, events in engine.endNow(stream, status, now: now, events: &events) }
+  }
+
   mutating func end(_ stream: StreamIdentifier, _ status: EdgeStatus = EdgeStatus(.ok)) {
     engine.end(stream, status, now: now)
   }
@@ -122,6 +133,7 @@ struct ServedConnection {
     case .message(let call, let bytes): happened.append(.message(number(call), Array(bytes)))
     case .inputEnded(let call): happened.append(.inputEnded(number(call)))
     case .written(let call, let count): happened.append(.written(number(call), count))
+    case .dropped(let call, let count, let bytes): happened.append(.dropped(number(call), count, bytes: bytes))
     case .closed(let call, let reason): happened.append(.closed(number(call), reason))
     }
   }

@@ -54,6 +54,13 @@ struct ConnectionFuzz {
           engine.abortCalls(EdgeStatus(.unavailable), .edgeStopped, into: &output, events: &events)
         }
       case 2: try pass(max(0, min(engine.nextDeadline, now + 100_000) - now))
+      case 3..<14: if let call = openCall(much) { try sendDisplacing(much * much * 80, call) }
+      case 14:
+        if let call = openCall(much) {
+          try step { engine, now, _, events in
+            engine.endNow(call.stream, EdgeStatus(.resourceExhausted), now: now, events: &events)
+          }
+        }
       default:
         try step { engine, _, output, events in engine.produce(atMost: 1 << 16, into: &output, events: &events) }
       }
@@ -68,6 +75,13 @@ struct ConnectionFuzz {
   private mutating func send(_ message: [UInt8], _ call: FuzzCall) {
     call.sent += message.count
     engine.send(message, on: call.stream)
+  }
+
+  private mutating func sendDisplacing(_ count: Int, _ call: FuzzCall) throws(Violation) {
+    call.sent += count
+    try step { engine, _, _, events in
+      engine.send([UInt8](repeating: 7, count: count), on: call.stream, displacingBeyond: 1_000, events: &events)
+    }
   }
 
   private mutating func receive(_ piece: ArraySlice<UInt8>) throws(Violation) {
@@ -135,7 +149,15 @@ struct ConnectionFuzz {
       case .written(let call, let count):
         let call = try open(call)
         call.written += count
-        try require(call.written <= call.sent, "\(call.written) bytes were written of \(call.sent)")
+        try require(
+          call.written + call.dropped <= call.sent,
+          "\(call.written) bytes were written and \(call.dropped) dropped of \(call.sent)")
+      case .dropped(let call, let count, let bytes):
+        let call = try open(call)
+        call.dropped += bytes
+        try require(count > 0, "nothing was dropped")
+        try require(
+          call.written + call.dropped <= call.sent, "\(call.dropped) bytes were dropped of \(call.sent)")
       case .closed(let call, _):
         try open(call).isClosed = true
       }
@@ -187,6 +209,7 @@ final class FuzzCall: EngineCall {
   nonisolated(unsafe) var isClosed = false
   nonisolated(unsafe) var sent = 0
   nonisolated(unsafe) var written = 0
+  nonisolated(unsafe) var dropped = 0
   init(_ stream: StreamIdentifier) { self.stream = stream }
 }
 

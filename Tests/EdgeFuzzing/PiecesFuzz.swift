@@ -51,6 +51,7 @@ enum PiecesFuzz {
     case .message(let call, let bytes): return "message \(number(call)) \(Array(bytes))"
     case .inputEnded(let call): return "inputEnded \(number(call))"
     case .written(let call, let count): return "written \(number(call)) \(count)"
+    case .dropped(let call, let count, let bytes): return "dropped \(number(call)) \(count) \(bytes)"
     case .closed(let call, let reason): return "closed \(number(call)) \(reason)"
     }
   }

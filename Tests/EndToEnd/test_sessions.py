@@ -187,6 +187,7 @@ def test_a_client_that_does_not_read_is_slow_until_it_does(cluster, raw, user):
     assert delivered > 0
     for _ in range(delivered):
         assert len(stream.read().message.payload) == len(payload)
+    assert stream.read().dropped.messages == 1
     eventually("the client is delivered to again", lambda: outcome() == "delivered")
     assert stream.read().WhichOneof("frame") == "message"
 

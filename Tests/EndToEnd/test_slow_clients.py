@@ -1,14 +1,19 @@
-"""What strangers do to a pod by taking their time, or by many connections; with the same bounds as in test_attacks.py."""
+"""What strangers do to a pod by taking their time, or by many connections; with the same bounds as in test_attacks.py.
+And clients that are welcome and stop reading: what they cost is bounded, others don't notice, nothing is lost in silence."""
 
 from __future__ import annotations
 
+import json
+import pathlib
 import resource
+import signal
 import time
 
+import grpc
 import hpack
 import pytest
 from hyperframe import frame as frames
-from pushring.v1 import message_pb2
+from pushring.v1 import message_pb2, push_pb2, push_pb2_grpc
 
 from harness.attacks import SLOW, connect_many, hold
 from harness.bounds import ENHANCE_YOUR_CALM, SETTINGS_TIMEOUT, attacked
@@ -23,6 +28,8 @@ from harness.http2 import (
     settings,
     window_update,
 )
+from harness.processes import Child
+from harness.program import program
 from harness.waiting import eventually
 
 # Slowness
@@ -166,3 +173,185 @@ def _is_welcomed(address: str) -> bool:
         return True
     except OSError:
         return False
+
+
+# Sessions whose clients don't read
+
+LIMIT = 400_000
+PAYLOAD = 50_000
+PUSHES = 400
+# The end of a stream is kept for the phone for as long as the test needs.
+OPTIONS = {"--outbound-limit": str(LIMIT), "--client-patience": "60s"}
+
+
+class Scene:
+    """One user with a phone that does not read and a tablet that does, on one pod, and some megabytes for both."""
+
+    def __init__(self, own_cluster, raw, clients, user: str, policy: str):
+        self.cluster = own_cluster(pods=1, options={**OPTIONS, "--slow-policy": policy})
+        self.pod = self.cluster.pods["pod-0"]
+        self.user = user
+        self.phone = raw(self.pod.address).hello(user, "phone")
+        self.phone.welcome()
+        self.tablet = clients.at(self.pod, user, "tablet")
+        self.outcomes: list[push_pb2.SessionOutcome] = []
+
+    def push_all(self) -> None:
+        before = self.memory()
+        with grpc.insecure_channel(self.cluster.sender.address) as channel:
+            pushes = push_pb2_grpc.PushesStub(channel)
+            for number in range(PUSHES):
+                payload = f"{number:08}".encode() + b"x" * PAYLOAD
+                result = pushes.Push(push_pb2.PushRequest(user_id=self.user, message_id=str(number), payload=payload))
+                of = {outcome.session_id: outcome for outcome in result.results}
+                assert of["tablet"].outcome == message_pb2.OUTCOME_DELIVERED
+                assert of["tablet"].slow_policy == message_pb2.SLOW_POLICY_UNSPECIFIED
+                if "phone" in of:
+                    self.outcomes.append(of["phone"])
+                # The tablet reads, so that it is the phone alone that is slow.
+                if number % 4 == 3:
+                    eventually("the tablet has read", lambda: len(self.tablet.payloads) == number + 1)
+        assert [int(payload[:8]) for payload in self.tablet.payloads] == list(range(PUSHES))
+        assert self.tablet.undisturbed
+        assert self.cluster.metric(self.pod, "pushring_outbound_queued_bytes") <= 2 * LIMIT
+        # 20 MB were pushed.
+        assert self.memory() - before < 10_000_000
+
+    def memory(self) -> int:
+        status = pathlib.Path(f"/proc/{self.pod.child.process.pid}/status").read_text()
+        return int(status.split("RssAnon:")[1].split()[0]) * 1024
+
+    def dropped(self) -> float:
+        return self.cluster.metric(self.pod, "pushring_messages_dropped_total")
+
+    def read_until(self, accounted: int) -> tuple[list[int], int]:
+        """What the phone reads once it reads: messages, and how many it is told that it lost."""
+        received, lost = [], 0
+        while len(received) + lost < accounted:
+            frame = self.phone.read()
+            assert frame is not None, self.phone.status()
+            if frame.WhichOneof("frame") == "dropped":
+                assert frame.dropped.messages > 0
+                lost += frame.dropped.messages
+            else:
+                received.append(int(frame.message.payload[:8]))
+        return received, lost
+
+    def is_delivered_to_again(self) -> None:
+        def outcome() -> str:
+            result = self.cluster.push(self.user, "again")["results"]
+            return {session["session"]: session["outcome"] for session in result}["phone"]
+
+        eventually("the phone is delivered to again", lambda: outcome() == "delivered")
+
+
+@pytest.fixture
+def scene(own_cluster, raw, clients, user):
+    return lambda policy: Scene(own_cluster, raw, clients, user, policy)
+
+
+def test_drop_newest_keeps_what_was_taken_and_tells_both_sides(scene):
+    stage = scene("drop-newest")
+    stage.push_all()
+    slow = [outcome for outcome in stage.outcomes if outcome.outcome == message_pb2.OUTCOME_SLOW]
+    assert slow
+    assert {outcome.slow_policy for outcome in slow} == {message_pb2.SLOW_POLICY_DROP_NEWEST}
+    assert "--slow-policy drop-newest" in slow[0].detail
+    assert stage.dropped() == len(slow)
+    received, lost = stage.read_until(PUSHES)
+    assert received == list(range(PUSHES - len(slow)))
+    assert lost == len(slow)
+    stage.is_delivered_to_again()
+
+
+def test_drop_oldest_delivers_the_latest(scene):
+    stage = scene("drop-oldest")
+    stage.push_all()
+    assert {outcome.outcome for outcome in stage.outcomes} == {message_pb2.OUTCOME_DELIVERED}
+    assert stage.outcomes[-1].slow_policy == message_pb2.SLOW_POLICY_DROP_OLDEST
+    assert "--slow-policy drop-oldest" in stage.outcomes[-1].detail
+    received, lost = stage.read_until(PUSHES)
+    assert received == sorted(received)
+    assert received[-1] == PUSHES - 1
+    # What is queued at the end are the latest without a gap.
+    latest = received[-4:]
+    assert latest == list(range(PUSHES - 4, PUSHES))
+    assert lost == stage.dropped() > 0
+    stage.is_delivered_to_again()
+
+
+def test_disconnect_ends_the_stream_and_says_why(scene):
+    stage = scene("disconnect")
+    stage.push_all()
+    assert stage.outcomes[-1].outcome == message_pb2.OUTCOME_SLOW
+    assert stage.outcomes[-1].slow_policy == message_pb2.SLOW_POLICY_DISCONNECT
+    delivered = [outcome for outcome in stage.outcomes if outcome.outcome == message_pb2.OUTCOME_DELIVERED]
+    assert len(delivered) == len(stage.outcomes) - 1 < PUSHES - 1
+    status = stage.phone.status()
+    assert status.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert status.trailers["pushring-reason"] == "slow"
+    assert stage.dropped() > 1
+    eventually(
+        "its record is gone", lambda: [record["session"] for record in stage.cluster.records(stage.user)] == ["tablet"]
+    )
+
+
+@pytest.mark.parametrize("policy", ["drop-newest", "drop-oldest"])
+def test_a_session_that_moves_while_messages_are_dropped_hears_of_each(own_cluster, user, tmp_path, policy):
+    """A real client that is stopped, as a phone asleep, and wakes up while its session is asked to move."""
+    cluster = own_cluster(pods=2, options={"--outbound-limit": str(LIMIT), "--slow-policy": policy})
+    mine = cluster.user_owned_by("pod-1", user)
+    connect = [program(), "connect", "--endpoint", cluster.pods["pod-0"].address, "--stay", "--user", mine]
+    client = Child("phone", [*connect, "--session", "phone", "--output", "json"], tmp_path)
+    rebalance = None
+    try:
+        eventually("it is welcomed", lambda: _events(client, "welcome"))
+        client.send(signal.SIGSTOP)
+        with grpc.insecure_channel(cluster.sender.address) as channel:
+            push = _numbered(push_pb2_grpc.PushesStub(channel), mine)
+            slow = sum(push() for _ in range(PUSHES))
+            assert slow > 0
+            rebalance = Child("rebalance", [program(), "rebalance", "apply", *cluster.registry], tmp_path)
+            # Pods take an order after a renewal; by then Reconnect waits in the phone's queue.
+            time.sleep(2.0)
+            slow += sum(push() for _ in range(20))
+            client.send(signal.SIGCONT)
+            # Into the middle of the move.
+            slow += sum(push() for _ in range(20))
+            eventually("it has moved", lambda: [e["pod"] for e in _events(client, "welcome")] == ["pod-0", "pod-1"])
+            eventually("a push is as good as ever", lambda: push() == 0)
+            pushed = push.count
+        lost = slow if policy == "drop-newest" else cluster.metric(cluster.pods["pod-0"], "pushring_messages_dropped_total")
+
+        def accounted() -> bool:
+            received = {event["payload"][:8] for event in _events(client, "message")}
+            told = sum(event["messages"] for event in _events(client, "dropped"))
+            assert (len(received) + told, told) == (pushed, lost)
+            return True
+
+        eventually("it has each push, or word of it", accounted)
+        assert not _events(client, "ended")
+    finally:
+        client.send(signal.SIGCONT)
+        client.kill()
+        if rebalance:
+            rebalance.kill()
+
+
+class _numbered:
+    """Pushes to one phone: each call is one push, and says whether the phone's queue was full."""
+
+    def __init__(self, pushes, user: str):
+        self.pushes, self.user, self.count = pushes, user, 0
+
+    def __call__(self) -> int:
+        payload = f"{self.count:08}".encode() + b"x" * PAYLOAD
+        self.count += 1
+        result = self.pushes.Push(push_pb2.PushRequest(user_id=self.user, payload=payload))
+        assert [outcome.session_id for outcome in result.results] == ["phone"]
+        return int(result.results[0].slow_policy != message_pb2.SLOW_POLICY_UNSPECIFIED)
+
+
+def _events(client: Child, kind: str) -> list[dict]:
+    lines = [line for line in client.log.splitlines() if line.startswith("{") and line.endswith("}")]
+    return [event for event in map(json.loads, lines) if event["event"] == kind]

@@ -13,6 +13,8 @@ final class EchoApplication: EdgeApplication {
     var inputEnds = 0
     var closes: [EdgeCloseReason] = []
     var calls: [any EdgeCall] = []
+    var dropped = 0
+    var lastMessage: [UInt8]?
     /// Handler methods that run at this moment, and the most there ever were.
     var inside = 0
     var mostInside = 0
@@ -31,6 +33,8 @@ final class EchoApplication: EdgeApplication {
   func bytesWritten(_ progress: [EdgeProgress]) {
     state.withLock { state in state.written += progress.reduce(0) { $0 + $1.bytes } }
   }
+
+  func endCalls(with message: [UInt8]) { state.withLock { $0.lastMessage = message } }
 
   func closeReason() async throws -> EdgeCloseReason {
     try await waitUntil("a call is closed") { self.now.closes.first }
@@ -75,6 +79,13 @@ final class EchoApplication: EdgeApplication {
       defer { leave() }
       if echoes { call.end(EdgeStatus(.ok, trailers: ["echoed": "yes"])) }
     }
+
+    func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall) {
+      note { $0.dropped += count }
+      leave()
+    }
+
+    func lastMessage(on call: any EdgeCall) -> [UInt8]? { application.state.withLock { $0.lastMessage.take() } }
 
     func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {
       note { $0.closes.append(reason) }

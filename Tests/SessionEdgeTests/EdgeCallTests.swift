@@ -50,6 +50,38 @@ import Testing
     }
   }
 
+  @Test func theApplicationHasAWordBeforeTheEnd() async throws {
+    try await withEdge { address, application, _ in
+      let client = try TestClient(address)
+      application.endCalls(with: bytes("last"))
+      let (call, served) = try await application.parked(client)
+      served.send(bytes("queued"))
+      served.end(EdgeStatus(.aborted))
+      served.end(EdgeStatus(.ok, "too late"))
+      #expect(try await call.next() == bytes("queued"))
+      #expect(try await call.next() == bytes("last"))
+      #expect(try await call.next() == nil)
+      #expect(try await call.status().code == .aborted)
+      await client.close()
+    }
+  }
+
+  @Test func whatADroppingSendDropsIsTold() async throws {
+    try await withEdge { address, application, _ in
+      let slow = try SilentPeer(address)
+      try slow.openCall("/test.Echo/Park")
+      let served = try await application.call()
+      let message = [UInt8](repeating: 7, count: 16 * 1024)
+      for _ in 0..<1024 { served.queue(message, displacingBeyond: 64 * 1024)?.wake() }
+      served.endNow(EdgeStatus(.resourceExhausted))
+      // What it has taken are 64 KiB of window, at most.
+      try await eventually("the rest is dropped") { application.now.dropped >= 1024 - 5 }
+      #expect(application.now.dropped < 1024)
+      slow.close()
+      _ = try await application.closeReason()
+    }
+  }
+
   @Test func aPeerThatGivesNoWindowStopsTheReportOfWrittenBytes() async throws {
     try await withEdge { address, application, _ in
       let slow = try SilentPeer(address)

@@ -97,9 +97,10 @@ import Wire
         #expect(try await good.message().id == "\(number)")
       }
       #expect(slowOutcomes.last == .slow)
-      // What was queued arrives, in order and without a gap.
+      // What was queued arrives, in order and without a gap, and then word of the one that was dropped.
       let delivered = slowOutcomes.count { $0 == .delivered }
       for number in 0..<delivered { #expect(try await slow.message().id == "\(number)") }
+      #expect(try await slow.next().dropped.messages == 1)
       let result = try await sender.deliver("again", to: "ann", sessions: [("slow", 0)])
       #expect(result.sessions.map(\.outcome) == [.delivered])
       #expect(try await slow.message().id == "again")

@@ -113,8 +113,10 @@ func user(ownedBy pod: String, in view: View) -> String {
     }
   }
 
-  private func withWaitingMove(_ body: (Waiting) async throws -> Void) async throws {
-    try await withCluster(["a", "b"]) { cluster in
+  private func withWaitingMove(outboundLimit: Int = 1024 * 1024, _ body: (Waiting) async throws -> Void) async throws {
+    try await withCluster(["a", "b"]) { configuration, _ in
+      configuration.outboundLimitBytes = outboundLimit
+    } _: { cluster in
       let view = try await cluster.settled()
       let listener = try SilentListener()
       let third = MemberDescription(podID: "c", endpoint: listener.address, peerEndpoint: listener.address)
@@ -165,6 +167,30 @@ func user(ownedBy pod: String, in view: View) -> String {
       #expect(try await move.old.call.status().trailers["pushring-reason"] == "taken-over")
       await move.close()
       for sender in [sender, other] { await sender.close() }
+    }
+  }
+
+  @Test func ofMoreMessagesBeforeTheWelcomeThanFitBothSidesAreTold() async throws {
+    try await withWaitingMove(outboundLimit: 10_000) { move in
+      let sender = try await TestSender(move.cluster.pods[1])
+      var batch = Pushring_V1_DeliverBatch()
+      batch.messages = (1...5).map { sender.message("\($0)", [UInt8](repeating: 7, count: 3_000)) }
+      batch.requests = (0..<5).map {
+        sender.request(
+          to: move.user, sessions: [("phone", move.first.epoch + 1)], message: $0, correlation: UInt64($0 + 1))
+      }
+      let refused = try await sender.answer(to: batch).results
+      #expect(refused.map(\.correlation) == [4, 5])
+      for session in refused.flatMap(\.sessions) {
+        #expect(session.outcome == .slow && session.slowPolicy == .dropNewest)
+        #expect(session.detail.contains("--slow-policy drop-newest"))
+      }
+      try await move.cluster.registry.leave(move.silent.incarnation)
+      _ = try await move.new.welcome()
+      for number in 1...3 { #expect(try await move.new.message().id == "\(number)") }
+      #expect(try await move.new.next().dropped.messages == 2)
+      await move.close()
+      await sender.close()
     }
   }
 

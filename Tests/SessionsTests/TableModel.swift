@@ -118,18 +118,28 @@ struct TableModel {
       else {
         return Delivery(session: target.session, outcome: .gone, epoch: .none, stream: nil)
       }
-      let isAllowed = size.payloadBytes <= limits.messageBytes
-      let outcome: Outcome = !isAllowed ? .refused : queue(current.stream, size.frameBytes) ? .delivered : .slow
+      let outcome = outcome(current.stream, size)
       return Delivery(
         session: target.session, outcome: outcome, epoch: current.epoch,
         stream: outcome == .delivered ? current.stream : nil)
     }
   }
 
-  mutating func queue(_ stream: StreamID, _ bytes: Int) -> Bool {
-    guard let queued = streams[stream]?.queuedBytes, queued == 0 || queued + bytes <= limits.outboundBytes else {
-      return false
+  private mutating func outcome(_ stream: StreamID, _ size: MessageSize) -> Outcome {
+    guard size.payloadBytes <= limits.messageBytes else { return .refused }
+    if queue(stream, size.frameBytes) { return .delivered }
+    switch limits.slowPolicy {
+    case .dropNewest: return .slow
+    case .dropOldest: return queue(stream, size.frameBytes, limit: 2 * limits.outboundBytes) ? .delivered : .slow
+    case .disconnect:
+      forget(stream)
+      return .slow
     }
+  }
+
+  mutating func queue(_ stream: StreamID, _ bytes: Int, limit: Int? = nil) -> Bool {
+    guard let queued = streams[stream]?.queuedBytes, queued == 0 || queued + bytes <= limit ?? limits.outboundBytes
+    else { return false }
     streams[stream]?.queuedBytes += bytes
     return true
   }

@@ -32,7 +32,7 @@ struct EchoServer {
       if inputEnded { end(stream) }
     case .message(let call as Call, let message): engine.send(Array(message), on: call.stream)
     case .inputEnded(let call as Call): end(call.stream)
-    case .message, .inputEnded, .written, .closed: break
+    case .message, .inputEnded, .written, .dropped, .closed: break
     }
   }
 

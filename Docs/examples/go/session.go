@@ -21,6 +21,8 @@ const (
 	locateTimeout  = 2 * time.Second
 	rememberedIDs  = 1024
 	largestBackoff = 10 * time.Second
+	// For reading the stream that a session has moved away from to its end.
+	restOfOldStream = 10 * time.Second
 )
 
 // Event is what Session tells its owner, and what the program prints.
@@ -35,6 +37,7 @@ type Event struct {
 	Code     string `json:"code,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	Message  string `json:"message,omitempty"`
+	Messages uint32 `json:"messages,omitempty"` // Of "dropped": how many did not come.
 }
 
 // Session stays connected for as long as Run runs, over as many streams as it takes.
@@ -206,11 +209,12 @@ func (s *Session) serve(ctx context.Context, current *stream) error {
 					old.close()
 				}
 				old, current = current, moved
-				overlap = time.After(time.Second)
+				overlap = time.After(restOfOldStream)
 			}
 		case frame, open := <-oldFrames:
 			if open {
 				s.deliver(old, frame.GetMessage())
+				s.dropped(frame.GetDropped())
 				continue
 			}
 			old.close()
@@ -229,6 +233,8 @@ func (s *Session) frame(ctx context.Context, from *stream, frame *pb.ServerFrame
 	switch frame := frame.Frame.(type) {
 	case *pb.ServerFrame_Message:
 		s.deliver(from, frame.Message)
+	case *pb.ServerFrame_Dropped:
+		s.dropped(frame.Dropped)
 	case *pb.ServerFrame_Ping:
 		from.call.Send(&pb.ClientFrame{Frame: &pb.ClientFrame_Pong{Pong: &pb.Pong{Nonce: frame.Ping.Nonce}}})
 	case *pb.ServerFrame_Reconnect:
@@ -264,6 +270,13 @@ func (s *Session) deliver(from *stream, message *pb.Message) {
 		s.order = s.order[1:]
 	}
 	s.OnEvent(Event{Event: "message", ID: message.Id, Payload: string(message.Payload), Pod: from.welcome.PodId})
+}
+
+// dropped tells that messages did not come, as this client read too slowly.
+func (s *Session) dropped(dropped *pb.Dropped) {
+	if dropped != nil {
+		s.OnEvent(Event{Event: "dropped", Messages: dropped.Messages})
+	}
 }
 
 // ended is why a stream is over, with its trailers.

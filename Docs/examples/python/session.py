@@ -47,6 +47,7 @@ CHANNEL_OPTIONS = [
 ]
 WELCOME_TIMEOUT = 10.0
 LOCATE_TIMEOUT = 2.0
+REST_OF_OLD_STREAM = 10.0
 REMEMBERED_IDS = 1024
 
 # Statuses that say: this Hello can never be accepted, or somebody else has taken this session id over.
@@ -260,6 +261,8 @@ class Session:
                         await self._received(frame.message, connection)
                     case "ping":
                         await connection.send(pong=sessions_pb2.Pong(nonce=frame.ping.nonce))
+                    case "dropped":
+                        self.on_event({"event": "dropped", "messages": frame.dropped.messages})
                     case "reconnect" if connection.move is None or connection.move.done():
                         connection.move = asyncio.create_task(self._move(connection, frame.reconnect))
         except Ended as ended:
@@ -304,8 +307,8 @@ class Session:
             except Ended as refused:
                 self._tell_end(refused)
                 continue
-            # The new pod released the old stream; what is still under way on it arrives within moments.
-            asyncio.get_running_loop().call_later(1.0, old.cancel)
+            # The new pod released the old stream, which ends when all is read that its pod has queued.
+            asyncio.get_running_loop().call_later(REST_OF_OLD_STREAM, old.cancel)
             return successor
         return None
 

@@ -149,8 +149,11 @@ package nonisolated struct Pushring_V1_SessionResult: Sendable {
   /// The epoch that the message was given to; 0 when there is none.
   package var epoch: UInt64 = 0
 
-  /// For people: why it was refused. Empty when there is nothing to add.
+  /// For people: why it was refused or slow. Empty when there is nothing to add.
   package var detail: String = String()
+
+  /// Set when the session's queue was full.
+  package var slowPolicy: Pushring_V1_SlowPolicy = .unspecified
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -381,7 +384,7 @@ nonisolated extension Pushring_V1_DeliverResult: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Pushring_V1_SessionResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SessionResult"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}session_id\0\u{1}outcome\0\u{1}epoch\0\u{1}detail\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}session_id\0\u{1}outcome\0\u{1}epoch\0\u{1}detail\0\u{3}slow_policy\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -393,6 +396,7 @@ nonisolated extension Pushring_V1_SessionResult: SwiftProtobuf.Message, SwiftPro
       case 2: try { try decoder.decodeSingularEnumField(value: &self.outcome) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.slowPolicy) }()
       default: break
       }
     }
@@ -411,6 +415,9 @@ nonisolated extension Pushring_V1_SessionResult: SwiftProtobuf.Message, SwiftPro
     if !self.detail.isEmpty {
       try visitor.visitSingularStringField(value: self.detail, fieldNumber: 4)
     }
+    if self.slowPolicy != .unspecified {
+      try visitor.visitSingularEnumField(value: self.slowPolicy, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -419,6 +426,7 @@ nonisolated extension Pushring_V1_SessionResult: SwiftProtobuf.Message, SwiftPro
     if lhs.outcome != rhs.outcome {return false}
     if lhs.epoch != rhs.epoch {return false}
     if lhs.detail != rhs.detail {return false}
+    if lhs.slowPolicy != rhs.slowPolicy {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

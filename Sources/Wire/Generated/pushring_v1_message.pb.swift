@@ -34,7 +34,7 @@ package nonisolated enum Pushring_V1_Outcome: SwiftProtobuf.Enum, Swift.CaseIter
   /// that the device has read it: for that, let the client acknowledge.
   case delivered // = 1
 
-  /// The session's outbound queue is at its limit in bytes; this message was not queued.
+  /// The session's outbound queue is at its limit in bytes; this message was not queued. SlowPolicy says what else was done.
   case slow // = 2
 
   /// No such session any more: it ended before or during the push.
@@ -88,6 +88,59 @@ package nonisolated enum Pushring_V1_Outcome: SwiftProtobuf.Enum, Swift.CaseIter
 
 }
 
+/// What a pod did because a session's queue was full: its client reads too slowly, or not at all.
+package nonisolated enum Pushring_V1_SlowPolicy: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+
+  /// The queue had room.
+  case unspecified // = 0
+
+  /// This message was dropped; the outcome is OUTCOME_SLOW. The client is told by Dropped.
+  case dropNewest // = 1
+
+  /// This message was queued, and the oldest in the queue made room for it: the outcome is OUTCOME_DELIVERED, and for
+  /// earlier pushes that were answered so it is not true any more. The client is told by Dropped.
+  case dropOldest // = 2
+
+  /// The stream was ended, and this message and all that was queued were dropped; the outcome is OUTCOME_SLOW. The client is
+  /// told by the stream's end.
+  case disconnect // = 3
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .dropNewest
+    case 2: self = .dropOldest
+    case 3: self = .disconnect
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .dropNewest: return 1
+    case .dropOldest: return 2
+    case .disconnect: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Pushring_V1_SlowPolicy] = [
+    .unspecified,
+    .dropNewest,
+    .dropOldest,
+    .disconnect,
+  ]
+
+}
+
 /// One pushed message, as a client receives it.
 package nonisolated struct Pushring_V1_Message: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -118,6 +171,10 @@ fileprivate nonisolated let _protobuf_package = "pushring.v1"
 
 nonisolated extension Pushring_V1_Outcome: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OUTCOME_UNSPECIFIED\0\u{1}OUTCOME_DELIVERED\0\u{1}OUTCOME_SLOW\0\u{1}OUTCOME_GONE\0\u{1}OUTCOME_REFUSED\0\u{1}OUTCOME_UNREACHABLE\0")
+}
+
+nonisolated extension Pushring_V1_SlowPolicy: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SLOW_POLICY_UNSPECIFIED\0\u{1}SLOW_POLICY_DROP_NEWEST\0\u{1}SLOW_POLICY_DROP_OLDEST\0\u{1}SLOW_POLICY_DISCONNECT\0")
 }
 
 nonisolated extension Pushring_V1_Message: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

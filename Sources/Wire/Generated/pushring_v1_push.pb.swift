@@ -268,6 +268,9 @@ package nonisolated struct Pushring_V1_SessionOutcome: Sendable {
   /// For people: why, and what to do.
   package var detail: String = String()
 
+  /// Set when the session's queue was full: what its pod did about that.
+  package var slowPolicy: Pushring_V1_SlowPolicy = .unspecified
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -528,7 +531,7 @@ nonisolated extension Pushring_V1_PushResult: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Pushring_V1_SessionOutcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SessionOutcome"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}session_id\0\u{3}pod_id\0\u{1}outcome\0\u{1}detail\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}session_id\0\u{3}pod_id\0\u{1}outcome\0\u{1}detail\0\u{3}slow_policy\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -540,6 +543,7 @@ nonisolated extension Pushring_V1_SessionOutcome: SwiftProtobuf.Message, SwiftPr
       case 2: try { try decoder.decodeSingularStringField(value: &self.podID) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.outcome) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.slowPolicy) }()
       default: break
       }
     }
@@ -558,6 +562,9 @@ nonisolated extension Pushring_V1_SessionOutcome: SwiftProtobuf.Message, SwiftPr
     if !self.detail.isEmpty {
       try visitor.visitSingularStringField(value: self.detail, fieldNumber: 4)
     }
+    if self.slowPolicy != .unspecified {
+      try visitor.visitSingularEnumField(value: self.slowPolicy, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -566,6 +573,7 @@ nonisolated extension Pushring_V1_SessionOutcome: SwiftProtobuf.Message, SwiftPr
     if lhs.podID != rhs.podID {return false}
     if lhs.outcome != rhs.outcome {return false}
     if lhs.detail != rhs.detail {return false}
+    if lhs.slowPolicy != rhs.slowPolicy {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

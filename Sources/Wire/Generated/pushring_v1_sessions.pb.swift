@@ -124,6 +124,14 @@ package nonisolated struct Pushring_V1_ServerFrame: Sendable {
     set {frame = .pong(newValue)}
   }
 
+  package var dropped: Pushring_V1_Dropped {
+    get {
+      if case .dropped(let v)? = frame {return v}
+      return Pushring_V1_Dropped()
+    }
+    set {frame = .dropped(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Frame: Equatable, Sendable {
@@ -132,6 +140,7 @@ package nonisolated struct Pushring_V1_ServerFrame: Sendable {
     case reconnect(Pushring_V1_Reconnect)
     case ping(Pushring_V1_Ping)
     case pong(Pushring_V1_Pong)
+    case dropped(Pushring_V1_Dropped)
 
   }
 
@@ -313,6 +322,21 @@ package nonisolated struct Pushring_V1_Reconnect: Sendable {
   package init() {}
 
   fileprivate var _endpoint: Pushring_V1_PodEndpoint? = nil
+}
+
+/// The client did not read fast enough, and messages for it were dropped (the pod's --slow-policy). Ask your backend for what
+/// was missed, if that matters.
+package nonisolated struct Pushring_V1_Dropped: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// How many since the last Dropped of this stream. Each of them is older than every message that follows this frame.
+  package var messages: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// Tells the pod that messages reached the application. The pod counts them.
@@ -500,7 +524,7 @@ nonisolated extension Pushring_V1_ClientFrame: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Pushring_V1_ServerFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ServerFrame"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}message\0\u{1}reconnect\0\u{1}ping\0\u{1}pong\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}message\0\u{1}reconnect\0\u{1}ping\0\u{1}pong\0\u{1}dropped\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -573,6 +597,19 @@ nonisolated extension Pushring_V1_ServerFrame: SwiftProtobuf.Message, SwiftProto
           self.frame = .pong(v)
         }
       }()
+      case 6: try {
+        var v: Pushring_V1_Dropped?
+        var hadOneofValue = false
+        if let current = self.frame {
+          hadOneofValue = true
+          if case .dropped(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.frame = .dropped(v)
+        }
+      }()
       default: break
       }
     }
@@ -603,6 +640,10 @@ nonisolated extension Pushring_V1_ServerFrame: SwiftProtobuf.Message, SwiftProto
     case .pong?: try {
       guard case .pong(let v)? = self.frame else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .dropped?: try {
+      guard case .dropped(let v)? = self.frame else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
     case nil: break
     }
@@ -830,6 +871,36 @@ nonisolated extension Pushring_V1_Reconnect: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Pushring_V1_Reconnect.Reason: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASON_UNSPECIFIED\0\u{1}REASON_LEAVING\0\u{1}REASON_MEMBERSHIP_LOST\0\u{1}REASON_REBALANCE\0")
+}
+
+nonisolated extension Pushring_V1_Dropped: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Dropped"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}messages\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.messages) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.messages != 0 {
+      try visitor.visitSingularUInt32Field(value: self.messages, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Pushring_V1_Dropped, rhs: Pushring_V1_Dropped) -> Bool {
+    if lhs.messages != rhs.messages {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }
 
 nonisolated extension Pushring_V1_Acknowledge: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -54,7 +54,7 @@ final class DemoAudience: Sendable {
       switch event {
       case .welcomed(let welcome): state.seats[seat].pod = welcome.pod
       case .message: state.seats[seat].received += 1
-      case .moving: break
+      case .missed, .moving: break
       case .reconnecting: state.seats[seat].pod = nil
       case .ended(let reason):
         state.seats[seat].pod = nil

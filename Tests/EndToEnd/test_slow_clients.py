@@ -181,7 +181,8 @@ LIMIT = 400_000
 PAYLOAD = 50_000
 PUSHES = 400
 # The end of a stream is kept for the phone for as long as the test needs.
-OPTIONS = {"--outbound-limit": str(LIMIT), "--client-patience": "60s"}
+# One thread writes to both, so that when the tablet has read, it has been asked to make room for the phone as well.
+OPTIONS = {"--outbound-limit": str(LIMIT), "--client-patience": "60s", "--edge-threads": "1"}
 
 
 class Scene:

@@ -72,7 +72,9 @@ import Testing
       try slow.openCall("/test.Echo/Park")
       let served = try await application.call()
       let message = [UInt8](repeating: 7, count: 16 * 1024)
-      for _ in 0..<1024 { served.queue(message, displacingBeyond: 64 * 1024)?.wake() }
+      served.queue(message, displacingBeyond: 64 * 1024)?.wake()
+      try await eventually("the first is written") { application.now.written > 0 }
+      for _ in 1..<1024 { served.queue(message, displacingBeyond: 64 * 1024)?.wake() }
       served.endNow(EdgeStatus(.resourceExhausted))
       // What it has taken are 64 KiB of window, at most.
       try await eventually("the rest is dropped") { application.now.dropped >= 1024 - 5 }

@@ -2,7 +2,7 @@
 
 import pytest
 from chart import helm, schemas
-from chart.manifests import kinds
+from chart.manifests import find, kinds
 
 
 @pytest.mark.parametrize("major", helm.MAJORS)
@@ -33,9 +33,10 @@ def test_both_helms_render_the_same(values):
 
 def test_a_schema_check_finds_a_field_that_kubernetes_does_not_know():
     """The check itself: it would pass everything if it did not look."""
-    documents = [dict(each) for each in helm.template("minimal")]
-    documents[0] = {**documents[0], "spec": {**documents[0].get("spec", {}), "colour": "red"}}
-    assert "colour" in " ".join(schemas.problems(documents, helm.NEWEST))
+    workload = find(helm.template("minimal"), "StatefulSet", "push")
+    painted = {**workload, "spec": {**workload["spec"], "colour": "red"}}
+    assert "'colour' was unexpected" in " ".join(schemas.problems([painted], helm.NEWEST))
+    assert schemas.problems([{**workload, "kind": "Unheard"}], helm.NEWEST) != []
 
 
 def test_every_template_is_rendered_by_some_values():

@@ -33,11 +33,11 @@ def tool(name: str) -> str:
     return str(path)
 
 
-def helm(major: str, *arguments: str, chart: pathlib.Path = CHART) -> str:
+def helm(major: str, *arguments: str) -> str:
     # A home of its own: no repositories, no plugins, and no cluster of whoever runs the tests.
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": "/nonexistent"}
     done = subprocess.run(
-        [tool(major), *arguments], capture_output=True, text=True, timeout=60, env=environment, cwd=chart.parent
+        [tool(major), *arguments], capture_output=True, text=True, timeout=60, env=environment, cwd=CHART.parent
     )
     if done.returncode:
         raise HelmFailed(done.stderr)

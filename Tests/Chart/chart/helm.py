@@ -12,7 +12,8 @@ from harness.program import REPOSITORY
 
 CHART = REPOSITORY / "charts" / "pushring"
 CI = CHART / "ci"
-TOOLS = pathlib.Path(os.environ.get("PUSHRING_CHART_TOOLS") or REPOSITORY / ".venv" / "chart-tools")
+TOOLS = REPOSITORY / ".venv" / "chart-tools"
+HOME = REPOSITORY / ".build" / "chart-home"
 MAJORS = ("helm3", "helm4")
 # Of kubernetes-validate 1.37, from the oldest that Chart.yaml allows.
 KUBERNETES = [f"1.{minor}" for minor in range(25, 38)]
@@ -35,7 +36,7 @@ def tool(name: str) -> str:
 
 def helm(major: str, *arguments: str) -> str:
     # A home of its own: no repositories, no plugins, and no cluster of whoever runs the tests.
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": "/nonexistent"}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(HOME), "KUBECONFIG": os.devnull}
     done = subprocess.run(
         [tool(major), *arguments], capture_output=True, text=True, timeout=60, env=environment, cwd=CHART.parent
     )

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import pytest
 from chart import helm
@@ -65,9 +66,10 @@ def test_settings_that_running_pods_would_be_refused_with_are_refused(release):
         release.upgrade(cluster__lease='"6s"')
     told = " ".join(str(refused.value).split())
     assert "'lease=3s renewalInterval=1s grace=60s tokens=256'" in told and "'lease=6s" in told
-    assert "kubectl scale statefulset/push --replicas 0" in told and "UPGRADING.md" in told
-    # As the message says.
-    release.api.find("StatefulSet", "push")["spec"]["replicas"] = 0
+    assert "UPGRADING.md" in told
+    command = re.search(r"\(kubectl (scale [^)]+)\)", told).group(1).split()
+    helm.run("kubectl", *command, "--namespace", helm.NAMESPACE, "--server", release.api.address)
+    assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == 0
     release.upgrade(cluster__lease='"6s"')
     container = release.api.find("StatefulSet", "push")["spec"]["template"]["spec"]["containers"][0]
     assert {"name": "PUSHRING_LEASE", "value": "6s"} in container["env"]

@@ -1,8 +1,10 @@
 """What the rendered manifests say, where Kubernetes' schemas have no opinion."""
 
 import re
+import shutil
 
 import pytest
+import yaml
 from chart import helm
 from chart.manifests import environment, find, kinds, of_kind, own_containers, pod_templates
 
@@ -122,7 +124,28 @@ def test_names_are_the_release_s_and_short_enough_for_labels():
         assert len(each["metadata"]["name"]) <= 52, each["metadata"]["name"]
 
 
+def test_a_subchart_has_names_of_its_own(tmp_path):
+    parent = tmp_path / "shop"
+    shutil.copytree(helm.CHART, parent / "charts" / "pushring")
+    (parent / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+    for major in helm.MAJORS:
+        text = helm.helm(major, "template", "live", str(parent), "--set-json", 'global={"a": 1}')
+        names = {each["metadata"]["name"] for each in yaml.safe_load_all(text) if each}
+        assert "live-pushring" in names and all(name.startswith("live-pushring") for name in names)
+
+
 # Life of a pod
+
+
+def test_a_new_version_of_the_chart_alone_replaces_no_pods(tmp_path):
+    def templates(chart):
+        text = helm.helm("helm3", "template", "push", str(chart), "--set-json", 'redis.bundled.auth.existingSecret={"name": "a"}')
+        return {name: pod for name, pod in pod_templates([each for each in yaml.safe_load_all(text) if each]) if "Pod/" not in name}
+
+    newer = shutil.copytree(helm.CHART, tmp_path / "pushring")
+    description = (newer / "Chart.yaml").read_text()
+    (newer / "Chart.yaml").write_text(re.sub(r"(?m)^version: .*$", "version: 99.0.0", description))
+    assert templates(newer) == templates(helm.CHART)
 
 
 def test_the_grace_period_is_the_pause_the_deadline_and_a_margin():

@@ -5,7 +5,8 @@ import re
 
 import pytest
 from chart import helm
-from chart.manifests import find, of_kind
+from chart.kubelet import Node
+from chart.manifests import find, matches, of_kind, pod_templates
 
 SERIES = re.compile(r"\b(pushring_[a-z_]+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'(\w+)(=~?)"([^"]*)"')
@@ -20,8 +21,6 @@ MONITORED = {
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory):
     """Series and labels of a pod and a Sender that have just started: {name: [labels, …]}."""
-    from chart.kubelet import Node
-
     node = Node(tmp_path_factory.mktemp("exposed"), helm.template(sessionManager__replicas="1", sender__replicas="1"))
     try:
         node.replicas("StatefulSet", "push-redis")[0].wait_ready()
@@ -93,8 +92,6 @@ def test_thresholds_and_alerts_can_be_chosen():
 def test_the_pod_monitor_finds_pods_and_senders_and_not_redis():
     documents = helm.template(**MONITORED)
     spec = find(documents, "PodMonitor", "push")["spec"]
-    from chart.manifests import matches, pod_templates
-
     chosen = {name for name, pod in pod_templates(documents) if matches(spec["selector"], pod["metadata"]["labels"])}
     assert chosen == {"StatefulSet/push", "Deployment/push-sender"}
     assert spec["podMetricsEndpoints"][0]["port"] == "admin"

@@ -1,12 +1,16 @@
 """What the manifests say is run: each container's arguments, environment and probes, with the real programs on loopback."""
 
 import json
+import pathlib
 import subprocess
+import threading
 
 import pytest
 from chart import helm
+from chart.kubelet import Node, Pod
 from chart.manifests import find
 from harness.clients import RawStream
+from harness.processes import Child, free_port
 from harness.program import program
 from harness.waiting import eventually
 
@@ -42,8 +46,6 @@ def execute(pod, *arguments) -> dict:
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
     """Two pods that the tests below share, on nodes that have a zone."""
-    from chart.kubelet import Node
-
     documents = helm.template(**QUICK, sender__replicas="1", sessionManager__replicas="2")
     node = Node(tmp_path_factory.mktemp("release"), documents, {"topology.kubernetes.io/zone": "eu-1a"})
     try:
@@ -141,8 +143,6 @@ def test_the_slowest_drain_ends_within_the_grace_period(run):
 
 def test_the_pause_before_sigterm_keeps_the_pod_in_service(run, clients):
     """Balancers that have not heard yet may go on sending clients."""
-    import threading
-
     node = start(run, sessionManager__preStopSleepSeconds="3")
     pod = node.pods["push-1"]
     ended = threading.Thread(target=pod.stop)
@@ -176,8 +176,6 @@ def test_the_helm_test_pod_fails_without_a_pod_to_take_the_stream(run):
 
 def helm_test(node, attempts: int = 20):
     """Starts the test's pod; `push` is started again until it succeeds, as restartPolicy says."""
-    from chart.kubelet import Pod
-
     template = find(node.documents, "Pod", "push-test")
     assert template["spec"]["restartPolicy"] == "OnFailure"
     pod = Pod(node, "push-test", template, next(node.addresses))
@@ -200,3 +198,56 @@ def test_settings_that_the_chart_can_give_are_taken_by_the_programs(run):
         pod.wait_ready()
     view = execute(node.pods["notify-0"], "ring", "inspect")
     assert [(member["id"], member["weight"]) for member in view["members"]] == [("notify-0", 2)]
+
+
+# A Redis of the user's, over TLS
+
+
+def certificate(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """NAME.crt, which is its own authority, with NAME.key beside it."""
+    made = folder / f"{name}.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={name}", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", made.with_suffix(".key"), "-out", made],
+        check=True, capture_output=True, timeout=30,
+    )
+    return made
+
+
+def on_external_redis(run, tmp_path, trusted: str):
+    """A pod that finds its Redis, and whom to trust, in Secrets."""
+    shown, port = certificate(tmp_path, "redis"), free_port()
+    redis = Child(
+        "redis-with-tls",
+        ["redis-server", "--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--tls-cert-file", shown, "--tls-key-file",
+         shown.with_suffix(".key"), "--tls-ca-cert-file", shown, "--tls-auth-clients", "no", "--requirepass", "p@ss", "--save", ""],
+        tmp_path,
+    )
+    authority = shown if trusted == "redis" else certificate(tmp_path, trusted)
+    documents = helm.template(
+        **QUICK, sessionManager__replicas="1", redis__bundled__enabled="false", redis__external__existingSecret='{"name": "registry"}',
+        redis__external__ca='{"secretName": "registry-ca", "key": "authority.pem"}',
+    )
+    secrets = {
+        "registry": {"url": f"rediss://:p%40ss@127.0.0.1:{port}"}, "registry-ca": {"authority.pem": authority.read_text()},
+    }
+    return redis, run(documents, secrets=secrets).replicas("StatefulSet", "push")[0]
+
+
+def test_a_pod_trusts_the_authority_of_a_secret(run, tmp_path):
+    redis, pod = on_external_redis(run, tmp_path, trusted="redis")
+    try:
+        pod.wait_ready()
+        assert pod.environment(pod.container)["PUSHRING_REDIS_CA_FILE"].endswith("/redis-ca/authority.pem")
+    finally:
+        redis.stop()
+
+
+def test_a_pod_does_not_trust_another_authority(run, tmp_path):
+    redis, pod = on_external_redis(run, tmp_path, trusted="stranger")
+    try:
+        pod.wait("startupProbe")
+        eventually("the pod says why", lambda: "certificate" in pod.child.log.lower())
+        assert not pod.probe("readinessProbe") and pod.probe("livenessProbe")
+    finally:
+        redis.stop()

@@ -26,6 +26,7 @@ RESOURCES = {
     "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
 }
+SCALED = {"deployments", "statefulsets"}
 VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.0", "platform": "linux/amd64"}
 
 Key = tuple[str, str, str, str]
@@ -40,7 +41,7 @@ class API:
         self.numbers = itertools.count(1)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -73,6 +74,11 @@ class API:
              "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"]}
             for name, kind in RESOURCES[version].items()
         ]
+        listed += [
+            {"name": f"{name}/scale", "singularName": "", "namespaced": True, "group": "autoscaling", "version": "v1", "kind": "Scale",
+             "verbs": ["get", "patch", "update"]}
+            for name in SCALED & RESOURCES[version].keys()
+        ]
         return 200, {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": listed}
 
     def get(self, key: Key, selector: str) -> tuple[int, dict]:
@@ -102,6 +108,15 @@ class API:
         if before is None and not is_apply:
             return _missing(key)
         return (200 if before else 201), self._keep(key, _merged(before or {}, change))
+
+    def scale(self, key: Key, change: dict) -> tuple[int, dict]:
+        """What `kubectl scale` reads and writes instead of the whole object."""
+        if key not in self.objects:
+            return _missing(key)
+        kept = self.objects[key]
+        kept["spec"]["replicas"] = change.get("spec", {}).get("replicas", kept["spec"]["replicas"])
+        spec = {"replicas": kept["spec"]["replicas"]}
+        return 200, {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": kept["metadata"], "spec": spec, "status": spec}
 
     def delete(self, key: Key) -> tuple[int, dict]:
         return (200, self.objects.pop(key)) if key in self.objects else _missing(key)
@@ -181,6 +196,8 @@ def _handler(api: API) -> type[http.server.BaseHTTPRequestHandler]:
             url = urllib.parse.urlsplit(self.path)
             body = self._body()
             key = _key(url.path)
+            if key and url.path.endswith("/scale"):
+                return self._answer(api.scale(key, body))
             self._answer(method(key, body, url) if key else api.discover(url.path))
 
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""Helm 3 and 4, as command lines."""
+"""Helm 3 and 4, and kubectl, as command lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ counts = {"renders": 0}
 
 
 class HelmFailed(Exception):
-    """What Helm said on stderr."""
+    """What Helm, or kubectl, said on stderr."""
 
 
 def tool(name: str) -> str:
@@ -35,10 +35,14 @@ def tool(name: str) -> str:
 
 
 def helm(major: str, *arguments: str) -> str:
+    return run(major, *arguments)
+
+
+def run(name: str, *arguments: str) -> str:
     # A home of its own: no repositories, no plugins, and no cluster of whoever runs the tests.
     environment = {"PATH": os.environ["PATH"], "HOME": str(HOME), "KUBECONFIG": os.devnull}
     done = subprocess.run(
-        [tool(major), *arguments], capture_output=True, text=True, timeout=60, env=environment, cwd=CHART.parent
+        [tool(name), *arguments], capture_output=True, text=True, timeout=60, env=environment, cwd=CHART.parent
     )
     if done.returncode:
         raise HelmFailed(done.stderr)

@@ -37,7 +37,13 @@ class Stopped:
 class Node:
     """Runs pods of one release."""
 
-    def __init__(self, folder: pathlib.Path, documents: list[dict], node_labels: dict[str, str] | None = None):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        documents: list[dict],
+        node_labels: dict[str, str] | None = None,
+        secrets: dict[str, dict[str, str]] | None = None,
+    ):
         self.folder = folder
         self.documents = documents
         self.pods: dict[str, Pod] = {}
@@ -50,7 +56,7 @@ class Node:
         self.secrets = {
             each["metadata"]["name"]: {key: base64.b64decode(text).decode() for key, text in each["data"].items()}
             for each in of_kind(documents, "Secret")
-        }
+        } | (secrets or {})
 
     def replicas(self, kind: str, name: str) -> list["Pod"]:
         """Starts what the workload asks for."""
@@ -100,9 +106,18 @@ class Pod:
         self.is_leaving = False
         self.folder = node.folder / f"{name}-{address}"
         self.folder.mkdir()
+        self._fill_volumes()
         self.children = {each["name"]: self._start(each) for each in self.spec["containers"]}
 
     # Starting
+
+    def _fill_volumes(self) -> None:
+        for volume in self.spec.get("volumes", []):
+            place = self.folder / volume["name"]
+            place.mkdir()
+            if secret := volume.get("secret"):
+                for key, text in self.node.secrets[secret["secretName"]].items():
+                    (place / key).write_text(text)
 
     def _start(self, container: dict) -> Child:
         environment = self.environment(container)
@@ -134,7 +149,7 @@ class Pod:
         for mount in container.get("volumeMounts", []):
             if text == mount["mountPath"] or text.startswith(mount["mountPath"] + "/"):
                 place = self.folder / mount["name"]
-                place.mkdir(exist_ok=True)
+                place.mkdir(exist_ok=True)  # One of a claim; the others are there.
                 return str(place) + text.removeprefix(mount["mountPath"])
         return text
 

@@ -53,6 +53,16 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
+{{/* Of a workload's pods. Not the chart's version: a new one alone is no reason to replace pods. Arguments: the root context, the
+     component, and more labels. */}}
+{{- define "pushring.podLabels" -}}
+{{- $root := index . 0 -}}
+{{ include "pushring.selector" . }}
+{{- with merge (dict) (index . 2) $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* The annotations of a resource, with their key, or nothing. Arguments: a list of the root context and further annotations. */}}
 {{- define "pushring.annotations" -}}
 {{- $all := merge (dict) (default (dict) (index . 1)) (index . 0).Values.commonAnnotations -}}

@@ -1,12 +1,6 @@
 {{/* What every program of the cluster needs to reach. */}}
 {{- define "pushring.egressToShared" -}}
-- ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
-  {{- with .Values.networkPolicy.dns }}
-  to:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{ include "pushring.egressToNames" . }}
 {{- if .Values.redis.bundled.enabled }}
 - ports:
     - {port: 6379, protocol: TCP}
@@ -32,4 +26,16 @@
 {{- with .Values.networkPolicy.extraEgress }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- define "pushring.egressToNames" -}}
+- ports:
+    {{- range .Values.networkPolicy.dnsPorts }}
+    - {port: {{ int64 . }}, protocol: UDP}
+    - {port: {{ int64 . }}, protocol: TCP}
+    {{- end }}
+  {{- with .Values.networkPolicy.dns }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end -}}

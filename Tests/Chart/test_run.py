@@ -1,5 +1,6 @@
 """What the manifests say is run: each container's arguments, environment and probes, with the real programs on loopback."""
 
+import itertools
 import json
 import pathlib
 import subprocess
@@ -73,6 +74,38 @@ def test_an_operator_in_a_pod_needs_no_flags(release):
 def test_a_pod_on_a_node_without_a_zone_has_none(run):
     node = start(run, pods=1)
     assert [member["zone"] for member in execute(node.pods["push-0"], "ring", "inspect")["members"]] == [""]
+
+
+@pytest.mark.parametrize(
+    "exposure, endpoint",
+    [
+        ({"exposure__mode": '"perPod"', "exposure__perPod__domain": '"push.example.com"'}, "push-0.push.example.com:7400"),
+        (
+            {"exposure__mode": '"gateway"', "exposure__gateway": '{"domain": "push.example.com", "parentRefs": [{"name": "public"}]}'},
+            "push-0.push.example.com:443",
+        ),
+        ({"exposure__single__address": '"push.example.com:443"'}, "push.example.com:443"),
+    ],
+)
+def test_clients_are_told_what_the_exposure_says(run, exposure, endpoint):
+    node = start(run, pods=1, **exposure)
+    assert [member["endpoint"] for member in execute(node.pods["push-0"], "ring", "inspect")["members"]] == [endpoint]
+    # Also by Locate, which any client asks; the helm test goes by the Service, as these names may not be reached from inside.
+    outcome = helm_test(node)
+    assert {name: child.exit_code() for name, child in outcome.children.items()} == {"receive": 0, "push": 0}
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+def test_with_ipv6_all_addresses_stand_in_brackets(run):
+    documents = helm.template(**QUICK, sessionManager__replicas="1", sender__replicas="1", ipFamily='"IPv6"')
+    node = run(documents, addresses=itertools.repeat("::1"))
+    for pod in [
+        *node.replicas("StatefulSet", "push-redis"), *node.replicas("StatefulSet", "push"), *node.replicas("Deployment", "push-sender"),
+    ]:
+        pod.wait_ready()
+    member = execute(node.pods["push-0"], "ring", "inspect")["members"][0]
+    assert (member["endpoint"], member["peerEndpoint"]) == ("[::1]:7400", "[::1]:7401")
+    eventually("the Sender has a connection to the pod", lambda: links(node) == 1)
 
 
 def test_all_probes_say_yes_when_all_is_well(release):

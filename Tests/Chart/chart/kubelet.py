@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from typing import Iterator
 
 from harness.processes import Child
 from harness.program import program
@@ -43,6 +44,7 @@ class Node:
         documents: list[dict],
         node_labels: dict[str, str] | None = None,
         secrets: dict[str, dict[str, str]] | None = None,
+        addresses: Iterator[str] | None = None,
     ):
         self.folder = folder
         self.documents = documents
@@ -52,7 +54,7 @@ class Node:
         self.node_labels = node_labels or {}
         # Two runs at once do not meet.
         network = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}"
-        self.addresses = (f"{network}.{number}" for number in itertools.count(1))
+        self.addresses = addresses or (f"{network}.{number}" for number in itertools.count(1))
         self.secrets = {
             each["metadata"]["name"]: {key: base64.b64decode(text).decode() for key, text in each["data"].items()}
             for each in of_kind(documents, "Secret")
@@ -84,7 +86,7 @@ class Node:
             if pattern.search(text):
                 behind = [pod for pod in self.pods.values() if selector.items() <= pod.labels.items()]
                 assert behind, f"no pod is behind the Service {name}, which {text!r} names"
-                text = pattern.sub(behind[0].address, text)
+                text = pattern.sub(behind[0].host, text)
         return text
 
     def logs(self) -> str:
@@ -104,7 +106,7 @@ class Pod:
         self.spec = template["spec"]
         self.labels = {**template["metadata"]["labels"], **node.node_labels}
         self.is_leaving = False
-        self.folder = node.folder / f"{name}-{address}"
+        self.folder = node.folder / f"{name}-{address.replace(':', '.')}"
         self.folder.mkdir()
         self._fill_volumes()
         self.children = {each["name"]: self._start(each) for each in self.spec["containers"]}
@@ -145,7 +147,8 @@ class Pod:
         return {"metadata.name": self.name, "status.podIP": self.address}[path]
 
     def _place(self, text: str, container: dict) -> str:
-        text = self.node.resolve(text.replace("0.0.0.0", self.address))
+        text = text.replace("0.0.0.0", self.address).replace("[::]", self.host)
+        text = self.node.resolve(self.address if text == "::" else text)
         for mount in container.get("volumeMounts", []):
             if text == mount["mountPath"] or text.startswith(mount["mountPath"] + "/"):
                 place = self.folder / mount["name"]
@@ -166,8 +169,13 @@ class Pod:
     def port(self, name: str) -> int:
         return next(each["containerPort"] for each in self.container["ports"] if each["name"] == name)
 
+    @property
+    def host(self) -> str:
+        """The address, as it stands before a port."""
+        return f"[{self.address}]" if ":" in self.address else self.address
+
     def endpoint(self, port: str) -> str:
-        return f"{self.address}:{self.port(port)}"
+        return f"{self.host}:{self.port(port)}"
 
     def probe(self, kind: str) -> bool:
         """Asks once, as the manifest says."""

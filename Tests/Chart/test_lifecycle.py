@@ -65,7 +65,7 @@ def test_settings_that_running_pods_would_be_refused_with_are_refused(release):
     with pytest.raises(helm.HelmFailed) as refused:
         release.upgrade(cluster__lease='"6s"')
     told = " ".join(str(refused.value).split())
-    assert "'lease=3s renewalInterval=1s grace=60s tokens=256'" in told and "'lease=6s" in told
+    assert "'name=default redis=bundled lease=3s renewalInterval=1s grace=60s tokens=256'" in told and "lease=6s" in told
     assert "UPGRADING.md" in told
     command = re.search(r"\(kubectl (scale [^)]+)\)", told).group(1).split()
     helm.run("kubectl", *command, "--namespace", helm.NAMESPACE, "--server", release.api.address)
@@ -74,6 +74,19 @@ def test_settings_that_running_pods_would_be_refused_with_are_refused(release):
     container = release.api.find("StatefulSet", "push")["spec"]["template"]["spec"]["containers"][0]
     assert {"name": "PUSHRING_LEASE", "value": "6s"} in container["env"]
     assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cluster__name": '"other"'},
+        {"redis__bundled__enabled": "false", "redis__external__existingSecret": '{"name": "registry"}'},
+    ],
+)
+def test_running_pods_are_not_split_into_two_clusters(release, settings):
+    release.install()
+    with pytest.raises(helm.HelmFailed, match="pushes would miss sessions"):
+        release.upgrade(**settings)
 
 
 def test_an_upgrade_changes_nothing_that_can_not_be_changed(release):

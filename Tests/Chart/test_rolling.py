@@ -64,8 +64,11 @@ def check_nothing_is_lost(rolled: Rolled, node: Node) -> None:
     assert all(stopped.seconds < grace for stopped in rolled.ended), rolled.ended
     assert len(rolled.pushes) > RATE * PODS * workload["spec"]["minReadySeconds"] * 0.8
     check_nothing_is_missing(rolled.pushes, rolled.opened)
-    failed = [push for push in rolled.pushes if not push.is_success]
-    assert not failed, (len(failed), failed[:3])
+    undelivered = [push for push in rolled.pushes if set(push.outcomes) != {"delivered"}]
+    assert not undelivered, undelivered[:3]
+    # While a view is new, one may reach all sessions and not be sure of it.
+    unsure = [push for push in rolled.pushes if not push.is_complete]
+    assert len(unsure) <= len(rolled.pushes) / 100, (len(unsure), unsure[:3])
     lost = [client.life for client in rolled.opened if not never_without_a_stream(client)]
     assert not lost, lost[:3]
     # All had to move, as no pod is the one that it was.
@@ -86,7 +89,10 @@ def test_behind_one_balancer_address_neither(run, clients):
     node: Node | None = None
     balancer = Balancer(lambda: [pod.endpoint("clients") for pod in node.ready("push")])
     try:
-        node = run(helm.template(sender__replicas="1", exposure__single__address=f'"{balancer.address}"'))
+        documents = helm.template(
+            sender__replicas="1", sessionManager__minReadySeconds="3", exposure__single__address=f'"{balancer.address}"'
+        )
+        node = run(documents)
         sender = start(node)
         rolled = roll_under_load(node, clients, [balancer.address], sender)
         check_nothing_is_lost(rolled, node)

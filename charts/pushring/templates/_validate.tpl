@@ -54,7 +54,7 @@
 {{- $before := get (default (dict) $running.metadata.annotations) "pushring/cluster-settings" -}}
 {{- $now := include "pushring.clusterSettings" . -}}
 {{- if and $before (ne $before $now) (gt (int64 $running.spec.replicas) 0) -}}
-{{- $problems = append $problems (printf "pods run with the cluster's settings '%s', and would be refused by those with '%s': scale the pods to 0 first (kubectl scale statefulset/%s --replicas 0), or leave the settings as they are. See UPGRADING.md" $before $now (include "pushring.fullname" .)) -}}
+{{- $problems = append $problems (printf "pods run with '%s', and can't work beside those with '%s': pushes would miss sessions while both are there. Scale the pods to 0 first (kubectl scale statefulset/%s --replicas 0), or leave the settings as they are. See UPGRADING.md" $before $now (include "pushring.fullname" .)) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $problems -}}

@@ -65,7 +65,7 @@
 {{/* What all pods of a cluster agree on, as one line: an upgrade is compared with it. */}}
 {{- define "pushring.clusterSettings" -}}
 {{- $cluster := .Values.cluster -}}
-{{- $parts := list -}}
+{{- $parts := list (printf "name=%s" $cluster.name) (printf "redis=%s" (ternary "bundled" "external" .Values.redis.bundled.enabled)) -}}
 {{- range $key := list "lease" "renewalInterval" "grace" "recoveryWait" "tokens" "shareCap" -}}
 {{- $value := get $cluster $key -}}
 {{- if not (kindIs "invalid" $value) -}}

@@ -194,9 +194,10 @@ final class MembershipKeeper: Sendable {
         try await resume()
         return endStreamsAfterGrace()
       }
-      switch try await directory.renew(incarnation, load: hub.load) {
+      let load = hub.load
+      switch try await directory.renew(incarnation, load: load) {
       case .renewed(let lease, let current, let takeovers, let order):
-        renewed(lease, before)
+        renewed(lease, before, strays: load.strays)
         takeovers.forEach(hub.takeoverTold)
         orders.told(order)
         if current != follower.window?.current.stamp { _ = try? await follower.refresh() }
@@ -230,10 +231,11 @@ final class MembershipKeeper: Sendable {
       StreamEnd(.membershipLost, "this pod was cut off from the registry for longer than its grace; connect again"))
   }
 
-  private func renewed(_ lease: Duration, _ before: ContinuousClock.Instant) {
+  private func renewed(_ lease: Duration, _ before: ContinuousClock.Instant, strays: Int) {
     hub.leaseExtended(lease, asked: before)
     hub.contactedRegistry(true)
-    observer.renewed(lease: lease)
+    let isSettled = follower.window.map { $0.settled.stamp == $0.current.stamp } ?? false
+    observer.renewed(lease: lease, strays: strays, isSettled: isSettled)
     let wasFailing = state.withLock { state in
       defer { state.isFailing = false }
       return state.isFailing

@@ -7,6 +7,8 @@ public final class MetricsObserver: SessionManagerObserver {
   private let streams = Gauge(label: "pushring_streams")
   private let queuedBytes = Gauge(label: "pushring_outbound_queued_bytes")
   private let leaseLeft = Gauge(label: "pushring_lease_left_seconds")
+  private let strays = Gauge(label: "pushring_strays")
+  private let viewSettled = Gauge(label: "pushring_view_settled")
   private let welcomes = Counter(label: "pushring_sessions_welcomed_total")
   private let registration = Timer(label: "pushring_registration_seconds")
   private let deliveredBytes = Counter(label: "pushring_delivered_bytes_total")
@@ -80,9 +82,11 @@ public final class MetricsObserver: SessionManagerObserver {
     if outcome == .moved { moveSeconds.record(duration: duration) }
   }
 
-  public func renewed(lease: Duration) {
+  public func renewed(lease: Duration, strays count: Int, isSettled: Bool) {
     renewals.increment()
     leaseLeft.record(lease.inSeconds)
+    strays.record(count)
+    viewSettled.record(isSettled ? 1 : 0)
   }
 
   public func renewalFailed(leaseLeft left: Duration) {

@@ -41,7 +41,10 @@ public protocol SessionManagerObserver: Sendable {
   func acknowledged(_ messages: Int)
   /// A session was asked to go to another pod, and this is what became of it.
   func moved(_ outcome: MoveOutcome, lasted: Duration)
-  func renewed(lease: Duration)
+  /// - Parameters:
+  ///   - strays: live sessions here that others own.
+  ///   - isSettled: every member acknowledged the newest view that this pod knows.
+  func renewed(lease: Duration, strays: Int, isSettled: Bool)
   func renewalFailed(leaseLeft: Duration)
   func resumed()
   func restored(_ records: Int, superseded: Int)

@@ -13,8 +13,8 @@ struct PushCommand: AsyncParsableCommand, SettingsReader {
         pushring push --sender 127.0.0.1:7410 --user alice --message hello
         pushring push --user alice --session laptop --file notice.json --output json
 
-      Exit code: 0 every session that was found got it; 2 some did not, or there may be more; 3 nobody got it; 1 the push
-      failed.
+      Exit code: 0 every session that was found got it (with --any: one of them); 2 some did not, or there may be more; 3
+      nobody got it; 1 the push failed.
       """)
 
   enum Strategy: String, ExpressibleByArgument, CaseIterable { case ring, directory, modulo }
@@ -37,6 +37,8 @@ struct PushCommand: AsyncParsableCommand, SettingsReader {
   var strategy: Strategy?
   @Flag(name: .long, help: "One RPC per session instead of one per pod (for comparison).")
   var noGrouping = false
+  @Flag(name: .long, help: "Exit with 0 as soon as one session got it, even if there may be more.")
+  var any = false
   @OptionGroup var printing: OutputOptions
   @Option(Settings.pushTimeout) var pushTimeout: String?
   @OptionGroup var common: CommonOptions
@@ -62,7 +64,7 @@ struct PushCommand: AsyncParsableCommand, SettingsReader {
     let result = try await push(try request(timeout: timeout), through: address, timeout: timeout)
     let report = PushReport(result)
     try printing.show(report) { _ in report.table }
-    throw ExitCode(report.exitCode)
+    throw ExitCode(report.exitCode(anyIsEnough: any))
   }
 
   private func request(timeout: Duration) throws -> Pushring_V1_PushRequest {

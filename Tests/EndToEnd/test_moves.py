@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from harness.load import Load
+from harness.load import Load, check_nothing_is_missing, never_without_a_stream
 from harness.program import program, run, run_json
 from harness.waiting import always, eventually
 
@@ -22,30 +22,6 @@ def open_users(cluster, clients, user, count):
 
 def strays(cluster, opened):
     return [client for client in opened if cluster.owner(client.user).id != client.pod]
-
-
-def never_without_a_stream(client) -> bool:
-    """Each new Welcome came while the stream before it still lived."""
-    return not client.of("ended")
-
-
-def check_nothing_is_missing(pushes, opened):
-    """Every push reached every session of its user, exactly once for the application."""
-    assert pushes
-    by_user = {}
-    for push in pushes:
-        assert not push.error, push
-        by_user.setdefault(push.user, {})[push.payload] = push
-    for client in opened:
-        sent = by_user.get(client.user, {})
-
-        def has_all(client=client, sent=sent) -> bool:
-            missing = [push for payload, push in sent.items() if payload not in set(client.payloads)]
-            assert not missing, (missing[:3], client.life)
-            return True
-
-        eventually(f"{client.user} has all of its {len(sent)} pushes", has_all, within=10)
-        assert len(client.payloads) == len(set(client.payloads)), f"{client.user} saw a repeat"
 
 
 def rebalance(cluster, *arguments, **options):

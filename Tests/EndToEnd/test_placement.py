@@ -1,5 +1,7 @@
 """Complete means complete: what a push costs when all is quiet, and where strays are."""
 
+import signal
+
 import pytest
 
 from harness.waiting import eventually
@@ -114,6 +116,23 @@ def test_audits_agree(own_cluster, clients, user):
         assert cluster.push(user, f"{number}")["registryReads"] == 1
     assert cluster.metric(cluster.sender, "pushring_audits_total") == 5
     assert cluster.metric(cluster.sender, "pushring_audit_missed_sessions_total") == 0
+
+
+def test_metrics_tell_strays_and_whether_the_view_is_settled(own_cluster, clients, user):
+    """Counted with each renewal; a paused pod acknowledges no view, so the next one does not settle while it is a member."""
+    cluster = own_cluster(options={"--grace": "60s"})
+    clients.open(user, cluster.endpoints, "home")
+    elsewhere, third = cluster.others(user)
+    clients.at(elsewhere, user, "stray")
+    for pod in cluster.pods.values():
+        expected = 1 if pod is elsewhere else 0
+        eventually(f"{pod.id} has {expected} strays", lambda: cluster.metric(pod, "pushring_strays") == expected)
+        eventually(f"{pod.id} sees a settled view", lambda: cluster.metric(pod, "pushring_view_settled") == 1)
+
+    third.child.send(signal.SIGSTOP)
+    eventually("the view does not settle", lambda: cluster.metric(elsewhere, "pushring_view_settled") == 0)
+    third.child.send(signal.SIGCONT)
+    eventually("it settles again", lambda: cluster.metric(elsewhere, "pushring_view_settled") == 1)
 
 
 def test_pods_senders_and_commands_agree_on_owners_when_shares_are_capped(own_cluster, clients, user):

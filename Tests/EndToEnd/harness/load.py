@@ -118,3 +118,27 @@ def check_no_success_hid_a_session(pushes: list[Push], clients: list[Client]) ->
             within=10,
         )
     return checked
+
+
+def never_without_a_stream(client: Client) -> bool:
+    """Each new Welcome came while the stream before it still lived."""
+    return not client.of("ended")
+
+
+def check_nothing_is_missing(pushes: list[Push], opened: list[Client]) -> None:
+    """Every push reached every session of its user, exactly once for the application."""
+    assert pushes
+    by_user: dict[str, dict[str, Push]] = {}
+    for push in pushes:
+        assert not push.error, push
+        by_user.setdefault(push.user, {})[push.payload] = push
+    for client in opened:
+        sent = by_user.get(client.user, {})
+
+        def has_all(client=client, sent=sent) -> bool:
+            missing = [push for payload, push in sent.items() if payload not in set(client.payloads)]
+            assert not missing, (missing[:3], client.life)
+            return True
+
+        eventually(f"{client.user} has all of its {len(sent)} pushes", has_all, within=10)
+        assert len(client.payloads) == len(set(client.payloads)), f"{client.user} saw a repeat"

@@ -91,7 +91,7 @@ class Proxy:
 
     def _connect(self, near: socket.socket) -> None:
         try:
-            far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+            far = self._reach()
         except OSError:
             near.close()
             return
@@ -99,6 +99,9 @@ class Proxy:
             one.settimeout(5)
             self.peers[one] = other
             self.selector.register(one, selectors.EVENT_READ)
+
+    def _reach(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.target), timeout=5)
 
     def _forward(self, one: socket.socket) -> None:
         try:

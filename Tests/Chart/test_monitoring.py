@@ -1,0 +1,98 @@
+"""Alerts and dashboard ask for series that the programs have."""
+
+import json
+import re
+
+import pytest
+from chart import helm
+from chart.kubelet import Node
+from chart.manifests import find, matches, of_kind, pod_templates
+
+SERIES = re.compile(r"\b(pushring_[a-z_]+)(?:\{([^}]*)\})?")
+MATCHER = re.compile(r'(\w+)(=~?)"([^"]*)"')
+# Of Kubernetes' service discovery, not of the programs.
+DISCOVERED = {"namespace", "pod"}
+MONITORED = {
+    "metrics__prometheusRule__enabled": "true", "metrics__grafanaDashboard__enabled": "true", "metrics__podMonitor__enabled": "true",
+    "networkPolicy__metrics": '[{"podSelector": {}}]',
+}
+
+
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory):
+    """Series and labels of a pod and a Sender that have just started: {name: [labels, …]}."""
+    node = Node(tmp_path_factory.mktemp("exposed"), helm.template(sessionManager__replicas="1", sender__replicas="1"))
+    try:
+        node.replicas("StatefulSet", "push-redis")[0].wait_ready()
+        servers = [*node.replicas("StatefulSet", "push"), *node.replicas("Deployment", "push-sender")]
+        text = "".join(server.wait_ready().get("/metrics")[1] for server in servers)
+    finally:
+        node.stop()
+    found: dict[str, list[dict[str, str]]] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, labels = re.fullmatch(r"(\w+)(?:\{(.*)\})? \S+", line).groups()
+            found.setdefault(name, []).append({key: value for key, _, value in MATCHER.findall(labels or "")})
+    return found
+
+
+def check(expression: str, exposed) -> None:
+    asked = SERIES.findall(expression)
+    assert asked, expression
+    for name, selector in asked:
+        wanted = {key: value for key, operator, value in MATCHER.findall(selector) if key not in DISCOVERED}
+        assert name in exposed, f"no program has {name}: {expression}"
+        assert any(wanted.items() <= labels.items() for labels in exposed[name]), f"no {name} has {wanted}: {expression}"
+        grouped = [label for group in re.findall(r"by \(([^)]*)\)", expression) for label in group.split(", ")]
+        for label in set(grouped) - DISCOVERED:
+            assert any(label in labels for each in SERIES.findall(expression) for labels in exposed[each[0]]) or label == "reason"
+
+
+def rules(**settings):
+    return find(helm.template(**MONITORED, **settings), "PrometheusRule", "push")["spec"]["groups"][0]["rules"]
+
+
+def test_alerts_ask_for_series_that_there_are(exposed):
+    for rule in rules():
+        check(rule["expr"], exposed)
+
+
+def test_the_dashboard_asks_for_series_that_there_are(exposed):
+    config = find(helm.template(**MONITORED), "ConfigMap", "push-dashboard")
+    dashboard = json.loads(config["data"]["pushring.json"])
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len(expressions) >= len(dashboard["panels"]) >= 12
+    # Closed streams have a series only once one has.
+    known = {**exposed, "pushring_streams_closed_total": [{"reason": "ended"}]}
+    for expression in expressions:
+        check(expression, known)
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+def test_the_alerts_are_those_that_matter_and_say_what_to_do():
+    names = {rule["alert"] for rule in rules()}
+    assert {
+        "PushRingLeaseShort", "PushRingViewUnsettled", "PushRingRegistryReads", "PushRingStrays", "PushRingSlowClients",
+        "PushRingSessionsLost", "PushRingSessionsMissed",
+    } <= names
+    for rule in rules():
+        assert rule["labels"]["severity"] in ("critical", "warning") and rule["for"]
+        assert len(rule["annotations"]["description"]) > 40 and "{{" not in rule["annotations"]["description"]
+        assert 'namespace="notices",pod=~"push-.*"' in rule["expr"]
+
+
+def test_thresholds_and_alerts_can_be_chosen():
+    by_name = {rule["alert"]: rule["expr"] for rule in rules(cluster__lease='"6s"')}
+    assert by_name["PushRingLeaseShort"].endswith("< 2")
+    chosen = find(helm.template("production"), "PrometheusRule", "push")["spec"]["groups"][0]["rules"]
+    assert "PushRingMovesFail" not in {rule["alert"] for rule in chosen}
+    assert all(rule["labels"]["team"] == "push" for rule in chosen)
+
+
+def test_the_pod_monitor_finds_pods_and_senders_and_not_redis():
+    documents = helm.template(**MONITORED)
+    spec = find(documents, "PodMonitor", "push")["spec"]
+    chosen = {name for name, pod in pod_templates(documents) if matches(spec["selector"], pod["metadata"]["labels"])}
+    assert chosen == {"StatefulSet/push", "Deployment/push-sender"}
+    assert spec["podMetricsEndpoints"][0]["port"] == "admin"
+    assert not of_kind(helm.template(), "PodMonitor")

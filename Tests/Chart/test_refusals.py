@@ -1,0 +1,133 @@
+"""What is refused before anything is installed, and what the user is told."""
+
+import pytest
+from chart import helm
+
+NO_REDIS = {"redis__bundled__enabled": "false"}
+EXTERNAL = {**NO_REDIS, "redis__external__existingSecret": '{"name": "registry"}'}
+ONE_ADDRESS = {"exposure__single__address": '"push.example.com:443"'}
+
+# name: (values, words of the message that say what is wrong, words that say what to do)
+COMBINATIONS = {
+    "no Redis": (NO_REDIS, "there is no Redis", "set redis.external.url"),
+    "two of them": (
+        {"redis__external__url": '"redis://elsewhere"'}, "redis.external is set and redis.bundled.enabled is true",
+        "Set redis.bundled.enabled to false",
+    ),
+    "URL and Secret": (
+        {**EXTERNAL, "redis__external__url": '"redis://elsewhere"'}, "are both set", "leave one of them empty"
+    ),
+    "a CA without TLS": (
+        {**NO_REDIS, "redis__external__url": '"redis://elsewhere"', "redis__external__ca__secretName": '"ca"'},
+        "which is not encrypted", "make it rediss://",
+    ),
+    "two CAs": (
+        {**EXTERNAL, "redis__external__ca": '{"secretName": "a", "configMapName": "b", "key": "ca.crt"}'},
+        "redis.external.ca.secretName and redis.external.ca.configMapName", "leave one of them empty",
+    ),
+    "eviction": (
+        {"redis__bundled__maxMemoryPolicy": '"allkeys-lru"'}, "Redis would throw records of live sessions away",
+        "Make it noeviction",
+    ),
+    "killed in the drain": (
+        {"sessionManager__terminationGracePeriodSeconds": "59"},
+        "is 59, and a drain may take 60 s (preStopSleepSeconds 5, config.drainDeadline 40s, and 15)", "Raise it",
+    ),
+    "killed in a long drain": (
+        {"sessionManager__terminationGracePeriodSeconds": "120", "sessionManager__config__drainDeadline": '"1.75m"'},
+        "a drain may take 125 s", "or leave it out",
+    ),
+    "a Sender killed in a push": (
+        {"sender__terminationGracePeriodSeconds": "24"}, "pushes under way may take 25 s", "Raise it"
+    ),
+    "late renewals": (
+        {"cluster__renewalInterval": '"1501ms"'}, "is more than half of cluster.lease (3s)", "Renew more often"
+    ),
+    "keep-alive as long as the grace": (
+        {"sessionManager__config__keepaliveInterval": '"1m"'}, "is not shorter than cluster.grace (60s)", "Shorten it"
+    ),
+    "no eviction at all": (
+        {"sessionManager__podDisruptionBudget__maxUnavailable": "0"}, "could never be drained", "Make it 1"
+    ),
+    "eviction of all": (
+        {"sessionManager__podDisruptionBudget__maxUnavailable": "3"}, "nowhere for sessions to move", "Make it 1"
+    ),
+    "eviction of 100 %": (
+        {"sessionManager__podDisruptionBudget__maxUnavailable": '"100%"'}, "nowhere for sessions to move", "Make it 1"
+    ),
+    "pods without a domain": (
+        {"exposure__mode": '"perPod"'}, "exposure.perPod.domain is empty", "set the domain"
+    ),
+    "a gateway without a domain": (
+        {"exposure__mode": '"gateway"'}, "exposure.gateway.domain is empty", "set the domain"
+    ),
+    "a gateway without a Gateway": (
+        {"exposure__mode": '"gateway"'}, "exposure.gateway.parentRefs is empty", "name the Gateway"
+    ),
+    "an address that is not used": (
+        {**ONE_ADDRESS, "exposure__mode": '"perPod"', "exposure__perPod__domain": '"push.example.com"'},
+        "exposure.single.address is set and exposure.mode is perPod", "leave the address empty",
+    ),
+    "homing to a balancer": (
+        {**ONE_ADDRESS, "sessionManager__config__homingRate": "10"}, "would end up anywhere", "Make it 0"
+    ),
+    "metrics behind a policy": (
+        {"metrics__podMonitor__enabled": "true"}, "Prometheus could not reach the pods", "Say where it runs"
+    ),
+    "fewer than the least": (
+        {"sender__autoscaling": '{"enabled": true, "minReplicas": 5, "maxReplicas": 4}'},
+        "sender.autoscaling.minReplicas (5) is above maxReplicas (4)", "raise the second",
+    ),
+    "full before there are more": (
+        {"sessionManager__autoscaling__enabled": "true", "sessionManager__config__maxSessions": "50000"},
+        "pods would be full before there are more of them", "Lower it",
+    ),
+}
+
+
+@pytest.mark.parametrize("major", helm.MAJORS)
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_refuses(name, major):
+    settings, wrong, remedy = COMBINATIONS[name]
+    told = " ".join(helm.refusal(major, **settings).split())
+    assert "These values do not go together" in told
+    assert wrong in told and remedy in told, told
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    told = helm.refusal(**NO_REDIS, cluster__renewalInterval='"2s"')
+    assert "there is no Redis" in told and "half of cluster.lease" in told
+
+
+# Values that the schema does not take: what Helm says has to name the value.
+MALFORMED = {
+    "a misspelt key": ({"sessionManager__replica": "3"}, "replica"),
+    "a misspelt key at the top": ({"sesionManager": "{}"}, "sesionManager"),
+    "a misspelt setting": ({"sessionManager__config__drainDeadlin": '"3s"'}, "drainDeadlin"),
+    "a number for a duration": ({"cluster__lease": "3"}, "lease"),
+    "a duration without a unit": ({"cluster__lease": '"3"'}, "lease"),
+    "an unknown exposure": ({"exposure__mode": '"ingress"'}, "mode"),
+    "a cluster name that is no label": ({"cluster__name": '"Our Cluster"'}, "name"),
+    "an address without a port": ({"exposure__single__address": '"push.example.com"'}, "address"),
+    "no URL of Redis": ({"redis__external__url": '"http://elsewhere"'}, "url"),
+    "a digest that is none": ({"image__digest": '"latest"'}, "digest"),
+    "text for a number": ({"sessionManager__replicas": '"3"'}, "replicas"),
+    "more weight than there is": ({"sessionManager__config__weight": "101"}, "weight"),
+}
+
+
+@pytest.mark.parametrize("major", helm.MAJORS)
+@pytest.mark.parametrize("name", MALFORMED)
+def test_the_schema_refuses(name, major):
+    settings, key = MALFORMED[name]
+    told = helm.refusal(major, **settings)
+    assert "values don't meet the specifications of the schema" in told and key in told, told
+
+
+def test_a_drain_that_is_given_its_time_is_not_refused():
+    helm.template(sessionManager__terminationGracePeriodSeconds="60")
+    helm.template(sender__terminationGracePeriodSeconds="25")
+
+
+def test_global_values_of_a_parent_chart_are_not_refused():
+    helm.template(**{"global": '{"imageRegistry": "registry.example.com"}'})

@@ -1,0 +1,132 @@
+{{/* Combinations that can't work, or would lose sessions, are refused before anything is installed. Every message says what to do. */}}
+{{- define "pushring.validate" -}}
+{{- $problems := list -}}
+{{- $problems = concat $problems (include "pushring.redisProblems" . | fromJsonArray) -}}
+{{- $problems = concat $problems (include "pushring.clusterProblems" . | fromJsonArray) -}}
+{{- $problems = concat $problems (include "pushring.lifeProblems" . | fromJsonArray) -}}
+{{- $problems = concat $problems (include "pushring.exposureProblems" . | fromJsonArray) -}}
+{{- $problems = concat $problems (include "pushring.scalingProblems" . | fromJsonArray) -}}
+{{- if $problems -}}
+{{- fail (printf "\n\nThese values do not go together:\n\n- %s\n" (join "\n- " $problems)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pushring.redisProblems" -}}
+{{- $problems := list -}}
+{{- $external := .Values.redis.external -}}
+{{- $bundled := .Values.redis.bundled -}}
+{{- $hasExternal := or $external.url $external.existingSecret.name -}}
+{{- if and $bundled.enabled $hasExternal -}}
+{{- $problems = append $problems "redis.external is set and redis.bundled.enabled is true: pods would use one and you would look at the other. Set redis.bundled.enabled to false" -}}
+{{- end -}}
+{{- if not (or $bundled.enabled $hasExternal) -}}
+{{- $problems = append $problems "there is no Redis: set redis.external.url or redis.external.existingSecret.name, or redis.bundled.enabled for a trial" -}}
+{{- end -}}
+{{- if and $external.url $external.existingSecret.name -}}
+{{- $problems = append $problems "redis.external.url and redis.external.existingSecret.name are both set: leave one of them empty" -}}
+{{- end -}}
+{{- $hasCA := or $external.ca.secretName $external.ca.configMapName -}}
+{{- if and $external.ca.secretName $external.ca.configMapName -}}
+{{- $problems = append $problems "redis.external.ca.secretName and redis.external.ca.configMapName are both set: leave one of them empty" -}}
+{{- end -}}
+{{- if and $hasCA (hasPrefix "redis://" $external.url) -}}
+{{- $problems = append $problems "redis.external.ca is set and redis.external.url begins with redis://, which is not encrypted: make it rediss://, or leave the CA out" -}}
+{{- end -}}
+{{- if and $bundled.enabled (ne $bundled.maxMemoryPolicy "noeviction") -}}
+{{- $problems = append $problems (printf "redis.bundled.maxMemoryPolicy is %s: Redis would throw records of live sessions away, and pushes would miss them. Make it noeviction, and raise redis.bundled.maxMemory" $bundled.maxMemoryPolicy) -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end -}}
+
+{{- define "pushring.clusterProblems" -}}
+{{- $problems := list -}}
+{{- $cluster := .Values.cluster -}}
+{{- $lease := include "pushring.milliseconds" $cluster.lease | int64 -}}
+{{- if gt (mul 2 (include "pushring.milliseconds" $cluster.renewalInterval | int64)) $lease -}}
+{{- $problems = append $problems (printf "cluster.renewalInterval (%s) is more than half of cluster.lease (%s): one late renewal would end a lease. Renew more often" $cluster.renewalInterval $cluster.lease) -}}
+{{- end -}}
+{{- $keepalive := .Values.sessionManager.config.keepaliveInterval -}}
+{{- if ge (include "pushring.milliseconds" $keepalive | int64) (include "pushring.milliseconds" $cluster.grace | int64) -}}
+{{- $problems = append $problems (printf "sessionManager.config.keepaliveInterval (%s) is not shorter than cluster.grace (%s): a pod that is given up could still have streams. Shorten it" $keepalive $cluster.grace) -}}
+{{- end -}}
+{{- $running := lookup "apps/v1" "StatefulSet" .Release.Namespace (include "pushring.fullname" .) -}}
+{{- if $running -}}
+{{- $before := get (default (dict) $running.metadata.annotations) "pushring/cluster-settings" -}}
+{{- $now := include "pushring.clusterSettings" . -}}
+{{- if and $before (ne $before $now) (gt (int64 $running.spec.replicas) 0) -}}
+{{- $problems = append $problems (printf "pods run with '%s', and can't work beside those with '%s': pushes would miss sessions while both are there. Scale the pods to 0 first (kubectl scale statefulset/%s --replicas 0), or leave the settings as they are. See UPGRADING.md" $before $now (include "pushring.fullname" .)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end -}}
+
+{{- define "pushring.lifeProblems" -}}
+{{- $problems := list -}}
+{{- $pods := .Values.sessionManager -}}
+{{- $needed := include "pushring.neededGrace" (list $pods $pods.config.drainDeadline) | int64 -}}
+{{- with $pods.terminationGracePeriodSeconds -}}
+{{- if lt (int64 .) $needed -}}
+{{- $problems = append $problems (printf "sessionManager.terminationGracePeriodSeconds is %d, and a drain may take %d s (preStopSleepSeconds %d, config.drainDeadline %s, and 15): a pod would be killed with sessions on it. Raise it, or leave it out" (int64 .) $needed (int64 $pods.preStopSleepSeconds) $pods.config.drainDeadline) -}}
+{{- end -}}
+{{- end -}}
+{{- $needed = include "pushring.neededGrace" (list .Values.sender .Values.sender.config.pushTimeout) | int64 -}}
+{{- with .Values.sender.terminationGracePeriodSeconds -}}
+{{- if lt (int64 .) $needed -}}
+{{- $problems = append $problems (printf "sender.terminationGracePeriodSeconds is %d, and pushes under way may take %d s (preStopSleepSeconds %d, config.pushTimeout %s, and 15). Raise it, or leave it out" (int64 .) $needed (int64 $.Values.sender.preStopSleepSeconds) $.Values.sender.config.pushTimeout) -}}
+{{- end -}}
+{{- end -}}
+{{- $budget := $pods.podDisruptionBudget -}}
+{{- if $budget.enabled -}}
+{{- $allowed := include "pushring.text" $budget.maxUnavailable -}}
+{{- $count := int64 (include "pushring.maximumPods" .) -}}
+{{- if has $allowed (list "0" "0%") -}}
+{{- $problems = append $problems "sessionManager.podDisruptionBudget.maxUnavailable is 0: a node with a pod could never be drained. Make it 1" -}}
+{{- else if and (gt $count 1) (or (eq $allowed "100%") (and (regexMatch "^[0-9]+$" $allowed) (ge (int64 $allowed) $count))) -}}
+{{- $problems = append $problems (printf "sessionManager.podDisruptionBudget.maxUnavailable is %s of %d pods: all could be drained at once, with nowhere for sessions to move. Make it 1" $allowed $count) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end -}}
+
+{{- define "pushring.exposureProblems" -}}
+{{- $problems := list -}}
+{{- $exposure := .Values.exposure -}}
+{{- if and (eq $exposure.mode "perPod") (not $exposure.perPod.domain) -}}
+{{- $problems = append $problems "exposure.mode is perPod and exposure.perPod.domain is empty: set the domain under which each pod has a name" -}}
+{{- end -}}
+{{- if eq $exposure.mode "gateway" -}}
+{{- if not $exposure.gateway.domain -}}
+{{- $problems = append $problems "exposure.mode is gateway and exposure.gateway.domain is empty: set the domain that the Gateway serves" -}}
+{{- end -}}
+{{- if not $exposure.gateway.parentRefs -}}
+{{- $problems = append $problems "exposure.mode is gateway and exposure.gateway.parentRefs is empty: name the Gateway to attach to" -}}
+{{- end -}}
+{{- end -}}
+{{- if and (ne $exposure.mode "single") $exposure.single.address -}}
+{{- $problems = append $problems (printf "exposure.single.address is set and exposure.mode is %s: leave the address empty, or make the mode single" $exposure.mode) -}}
+{{- end -}}
+{{- $homing := .Values.sessionManager.config.homingRate -}}
+{{- if and (eq $exposure.mode "single") $exposure.single.address $homing -}}
+{{- $problems = append $problems "sessionManager.config.homingRate is above 0 and clients reach all pods by exposure.single.address: sessions that are sent home would end up anywhere, and be sent again, for ever. Make it 0, or leave it out, or use another exposure.mode" -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.enabled .Values.metrics.podMonitor.enabled (not .Values.networkPolicy.metrics) -}}
+{{- $problems = append $problems "metrics.podMonitor.enabled is true and networkPolicy.metrics is empty: Prometheus could not reach the pods. Say where it runs, for example [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end -}}
+
+{{- define "pushring.scalingProblems" -}}
+{{- $problems := list -}}
+{{- range $name := list "sessionManager" "sender" -}}
+{{- $scaling := (get $.Values $name).autoscaling -}}
+{{- if and $scaling.enabled (gt (int64 $scaling.minReplicas) (int64 $scaling.maxReplicas)) -}}
+{{- $problems = append $problems (printf "%s.autoscaling.minReplicas (%d) is above maxReplicas (%d): raise the second" $name (int64 $scaling.minReplicas) (int64 $scaling.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- $pods := .Values.sessionManager -}}
+{{- $full := int64 $pods.config.maxSessions -}}
+{{- if and $pods.autoscaling.enabled (gt $full 0) (ge (int64 $pods.autoscaling.sessionsPerPod) $full) -}}
+{{- $problems = append $problems (printf "sessionManager.autoscaling.sessionsPerPod (%d) is not below config.maxSessions (%d): pods would be full before there are more of them. Lower it, to about two thirds" (int64 $pods.autoscaling.sessionsPerPod) $full) -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end -}}

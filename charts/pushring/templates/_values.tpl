@@ -1,0 +1,86 @@
+{{/* Helm reads numbers as floats, and would write a million as 1e+06. */}}
+{{- define "pushring.text" -}}
+{{- if kindIs "float64" . -}}{{- int64 . -}}{{- else -}}{{- . -}}{{- end -}}
+{{- end -}}
+
+{{/* A duration such as 1.5s, in milliseconds. */}}
+{{- define "pushring.milliseconds" -}}
+{{- $number := regexFind "^[0-9]+(\\.[0-9]+)?" . | float64 -}}
+{{- $factor := get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) (regexFind "[a-z]+$" .) -}}
+{{- mulf $number $factor | ceil | int64 -}}
+{{- end -}}
+
+{{/* A duration in seconds, rounded up. */}}
+{{- define "pushring.seconds" -}}
+{{- divf (include "pushring.milliseconds" . | float64) 1000 | ceil | int64 -}}
+{{- end -}}
+
+{{- define "pushring.hasPreStopSleep" -}}
+{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}yes{{- end -}}
+{{- end -}}
+
+{{/* The program ends what is left ten seconds after its deadline; five more are for starting and stopping. */}}
+{{- define "pushring.neededGrace" -}}
+{{- $deadline := index . 1 -}}
+{{- add (index . 0).preStopSleepSeconds (include "pushring.seconds" $deadline | int64) 15 -}}
+{{- end -}}
+
+{{/* As many pods as there can be. */}}
+{{- define "pushring.maximumPods" -}}
+{{- with .Values.sessionManager -}}
+{{- if .autoscaling.enabled -}}{{- .autoscaling.maxReplicas -}}{{- else -}}{{- .replicas -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether all pods are told to clients by one address, so that none can be named. */}}
+{{- define "pushring.isOneAddress" -}}
+{{- with .Values.exposure -}}
+{{- if or (and (eq .mode "single") .single.address) (and (eq .mode "gateway") (eq .gateway.match "header")) -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Where clients reach a pod: HOST:PORT, in which Kubernetes puts the pod's name or address. */}}
+{{- define "pushring.advertise" -}}
+{{- $exposure := .Values.exposure -}}
+{{- if eq $exposure.mode "perPod" -}}
+{{- printf "$(POD_NAME).%s:%v" $exposure.perPod.domain (int64 $exposure.perPod.port) -}}
+{{- else if eq $exposure.mode "gateway" -}}
+{{- if eq $exposure.gateway.match "hostname" -}}$(POD_NAME).{{- end -}}
+{{- printf "%s:%v" $exposure.gateway.domain (int64 $exposure.gateway.port) -}}
+{{- else if $exposure.single.address -}}
+{{- $exposure.single.address -}}
+{{- else -}}
+{{- printf "%s:7400" (include "pushring.podAddress" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pushring.podAddress" -}}
+{{- if eq .Values.ipFamily "IPv6" -}}[$(POD_IP)]{{- else -}}$(POD_IP){{- end -}}
+{{- end -}}
+
+{{- define "pushring.anyAddress" -}}
+{{- if eq .Values.ipFamily "IPv6" -}}[::]{{- else -}}0.0.0.0{{- end -}}
+{{- end -}}
+
+{{/* What all pods of a cluster agree on, as one line: an upgrade is compared with it. */}}
+{{- define "pushring.clusterSettings" -}}
+{{- $cluster := .Values.cluster -}}
+{{- $parts := list (printf "name=%s" $cluster.name) (printf "redis=%s" (ternary "bundled" "external" .Values.redis.bundled.enabled)) -}}
+{{- range $key := list "lease" "renewalInterval" "grace" "recoveryWait" "tokens" "shareCap" -}}
+{{- $value := get $cluster $key -}}
+{{- if not (kindIs "invalid" $value) -}}
+{{- $parts = append $parts (printf "%s=%s" $key (include "pushring.text" $value)) -}}
+{{- end -}}
+{{- end -}}
+{{- join " " $parts -}}
+{{- end -}}
+
+{{- define "pushring.redisSecret" -}}
+{{- with .Values.redis.bundled.auth.existingSecret -}}
+{{- default (printf "%s-redis" (include "pushring.fullname" $)) .name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pushring.redisURLSecret" -}}
+{{- default (printf "%s-redis-url" (include "pushring.fullname" .)) .Values.redis.external.existingSecret.name -}}
+{{- end -}}

@@ -16,7 +16,8 @@ public struct RebalanceReport: Sendable, Hashable, Encodable {
   }
 
   public let cluster: String
-  /// "none" when there was no rebalance yet.
+  /// As in `RebalanceJob.State`; "none" when there was no rebalance, and "incomplete" when one has done what it could and
+  /// sessions are left or did not move.
   public let state: String
   public let id: String
   /// Of the view that it was planned for.
@@ -45,7 +46,6 @@ public struct RebalanceReport: Sendable, Hashable, Encodable {
         isDone: source.isDone)
     }
     self.sources = sources
-    state = job?.state.rawValue ?? "none"
     id = job?.id ?? ""
     version = job?.view.version ?? 0
     planned = sources.reduce(0) { $0 + $1.planned }
@@ -53,11 +53,22 @@ public struct RebalanceReport: Sendable, Hashable, Encodable {
     failed = sources.reduce(0) { $0 + $1.failed }
     ended = sources.reduce(0) { $0 + $1.ended }
     left = sources.reduce(0) { $0 + $1.left }
+    state = job?.state == .done && left + failed > 0 ? "incomplete" : job?.state.rawValue ?? "none"
     seconds = job.map { Double($0.lasted / .milliseconds(1)) / 1_000 } ?? 0
     rate = seconds > 0 ? Double(moved) / seconds : 0
   }
 
-  public var isOver: Bool { state == "done" || state == "stopped" || state == "none" }
+  public var isOver: Bool { ["done", "incomplete", "stopped", "none"].contains(state) }
+
+  /// What is to be said of an incomplete one.
+  public var remainder: String {
+    let parts = [
+      (failed, "were asked and did not move in time"),
+      (left, "were not asked: they have gone or moved before, they rest after an attempt, or their pods take nobody"),
+    ]
+    return parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: "; ")
+      + "; 'rebalance plan' shows what is still astray"
+  }
 
   /// One line.
   public var line: String {
@@ -125,7 +136,7 @@ extension RebalancePlan.StrayCause {
   fileprivate var text: String {
     switch self {
     case .ringChanged: "connected before the owner joined"
-    case .connectedElsewhere: "connected here though owned elsewhere"
+    case .connectedElsewhere: "connected here, or weights changed since"
     case .podOutOfRing: "its pod is out of the ring"
     }
   }

@@ -7,9 +7,12 @@ public struct MoveLimits: Hashable, Sendable {
   /// From the request to the client until its old stream is released.
   public var deadline: Duration
 
+  static let highestRate = 1_000_000.0
+
   public init(rate: Double, concurrency: Int = 256, deadline: Duration = .seconds(10)) {
-    self.rate = rate
-    self.concurrency = concurrency
+    // Whatever a registry or a file says: beyond this nothing is paced, and a number that is none moves nobody.
+    self.rate = rate.isNaN ? 0 : min(max(rate, 0), Self.highestRate)
+    self.concurrency = max(0, concurrency)
     self.deadline = deadline
   }
 }

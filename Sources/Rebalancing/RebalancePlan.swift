@@ -7,7 +7,7 @@ public struct RebalancePlan: Hashable, Sendable, Codable {
   public let version: UInt64
   /// Of that view, hexadecimal.
   public let digest: String
-  public let parameters: RebalanceParameters
+  public var parameters: RebalanceParameters
   /// By pod id.
   public let pods: [Pod]
   /// The largest first.
@@ -164,6 +164,30 @@ public struct RebalancePlan: Hashable, Sendable, Codable {
 
   /// At the rate given; targets that grant less make it longer.
   public var expectedSeconds: Double { Double(planned) / max(parameters.rate, 0.001) }
+}
+
+extension RebalancePlan {
+  /// Whether it can be carried out in the view that it was made for: a file may say anything.
+  public func check(in view: View) throws(InvalidRebalance) {
+    try parameters.check()
+    for pod in pods where view.member(Incarnation(rawValue: pod.incarnation))?.podID != pod.id {
+      throw InvalidRebalance("it has a pod \(pod.id) of incarnation \(pod.incarnation), which its view does not have")
+    }
+    for flow in flows {
+      let isKnown = pods.contains { $0.id == flow.from } && view.members.contains { $0.podID == flow.to }
+      guard isKnown, flow.planned >= 0 else {
+        throw InvalidRebalance("it moves \(flow.planned) sessions from \(flow.from) to \(flow.to)")
+      }
+    }
+    for pod in pods {
+      let leaving = flows.lazy.filter { $0.from == pod.id }.reduce(0) {
+        $0.addingReportingOverflow($1.planned).partialValue
+      }
+      guard (0...max(0, pod.sessions)).contains(leaving) else {
+        throw InvalidRebalance("it moves \(leaving) sessions away from \(pod.id), which had \(pod.sessions)")
+      }
+    }
+  }
 }
 
 extension RebalancePlan.Pod {

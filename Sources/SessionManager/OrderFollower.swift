@@ -80,10 +80,14 @@ final class OrderFollower: Sendable {
     guard let job, !job.state.isOver, let own = hub.incarnation,
       let source = job.sources.first(where: { $0.incarnation == own }), !source.isDone
     else { return nil }
-    guard
-      let parameters = try? JSONDecoder().decode(RebalanceParameters.self, from: Data(job.parameters.utf8))
-    else {
-      logger.warning("A rebalance is not understood; it was ordered by another version", metadata: ["id": "\(job.id)"])
+    let parameters: RebalanceParameters
+    do {
+      parameters = try JSONDecoder().decode(RebalanceParameters.self, from: Data(job.parameters.utf8))
+      try parameters.check()
+    } catch {
+      logger.warning(
+        "A rebalance can't be carried out as it was ordered; end it with 'pushring rebalance stop'",
+        metadata: ["id": "\(job.id)", "error": "\(error)"])
       return nil
     }
     let total = job.sources.reduce(0) { $0 + $1.planned }

@@ -101,6 +101,8 @@ def test_a_plan_says_what_apply_then_does_and_a_second_one_finds_nothing(own_clu
     assert all(never_without_a_stream(client) for client in opened)
     assert rebalance(cluster, "plan").code == 1
     assert rebalance(cluster, "apply").code == 1
+    again = rebalance(cluster, "apply", str(saved), "--output", "json")
+    assert (again.code, again.json["state"]) == (1, "none") and "nothing to do" in again.error, again.text
     status = run_json("rebalance", "status", *cluster.registry)
     assert (status["state"], status["moved"]) == ("done", len(moving))
 
@@ -117,6 +119,37 @@ def test_a_saved_plan_is_refused_when_the_view_has_changed(own_cluster, clients,
     done = rebalance(cluster, "apply", str(saved))
     assert done.code == 2 and "the view has changed" in done.error and "plan again" in done.error, done.text
     assert all(client.undisturbed for client in opened)
+
+
+def test_a_saved_plan_is_moved_at_the_rate_given_and_a_changed_one_refused(own_cluster, clients, user, tmp_path):
+    cluster = own_cluster(pods=2)
+    opened = open_users(cluster, clients, user, 40)
+    cluster.start_pod("pod-2")
+    cluster.wait_settled()
+    saved = tmp_path / "plan.json"
+    shown = plan(cluster, "--rate", "1000", "--save", str(saved))
+    moving = len(strays(cluster, opened))
+    assert moving > 4
+    flow = shown["flows"][0]
+    for change in (
+        {"parameters": {**shown["parameters"], "rate": 1e300}},
+        {"parameters": {**shown["parameters"], "rate": -10}},
+        {"flows": [{**flow, "planned": -26}]},
+        {"flows": [{**flow, "planned": 999_999_999}]},
+        {"pods": [{**pod, "incarnation": 5} for pod in shown["pods"]]},
+    ):
+        changed = tmp_path / "changed.json"
+        changed.write_text(json.dumps({**shown, **change}))
+        done = rebalance(cluster, "apply", str(changed))
+        assert done.code == 2 and "was changed" in done.error, (change, done.text)
+    assert rebalance(cluster, "apply", str(saved), "--max-moves", "5").code == 64
+    assert rebalance(cluster, "apply", "--attach", "--rate", "5").code == 64
+    assert rebalance(cluster, "status").code == 1, "one of these began a rebalance"
+    began = time.monotonic()
+    done = rebalance(cluster, "apply", str(saved), "--rate", "4", "--output", "json", within=60)
+    assert (done.code, done.json["moved"]) == (0, moving), done.text
+    # Each source may begin with one at once.
+    assert time.monotonic() - began > (moving - 2 * len(shown["flows"])) / 4
 
 
 @pytest.mark.parametrize("file", ["missing", "not-a-plan"])

@@ -43,6 +43,32 @@ private func owner(
     #expect((plan.version, plan.digest) == (7, "abc"))
   }
 
+  @Test func aPlanThatCanNotBeCarriedOutIsRefused() throws {
+    let view = try View(
+      stamp: ViewStamp(version: 7, digest: 0xabc), members: scaledOut.map(\.member), tokensPerWeight: 8)
+    try plan(scaledOut).check(in: view)
+    for change: (inout RebalanceParameters) -> Void in [
+      { $0.rate = 1e300 }, { $0.rate = -10 }, { $0.rate = .nan }, { $0.concurrency = .max }, { $0.maximumMoves = -1 },
+      { $0.moveDeadlineMilliseconds = 0 },
+    ] {
+      let plan = try plan(scaledOut, change)
+      #expect(throws: InvalidRebalance.self) { try plan.check(in: view) }
+    }
+    let smaller = try View(
+      stamp: ViewStamp(version: 7, digest: 0xabc), members: [member(1), member(2)], tokensPerWeight: 8)
+    #expect(throws: InvalidRebalance.self) { try plan(scaledOut).check(in: smaller) }
+  }
+
+  /// Pods read them from the registry, where anything may stand.
+  @Test func limitsThatMakeNoSenseDoNoHarm() {
+    for rate in [1e300, .infinity, .nan, -5] {
+      var mover = Mover(limits: MoveLimits(rate: rate, concurrency: -1))
+      #expect(mover.budget(now: .seconds(100)) == 0)
+      mover.limit(MoveLimits(rate: rate), now: .seconds(100))
+      #expect((0...256).contains(mover.budget(now: .seconds(200))))
+    }
+  }
+
   @Test func itSaysWhySessionsAreAstray() throws {
     let plan = try plan(scaledOut)
     #expect(plan.flows[0].causes == [.init(cause: .ringChanged, sessions: 300)])

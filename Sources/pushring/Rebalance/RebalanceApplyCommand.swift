@@ -14,11 +14,12 @@ struct RebalanceApplyCommand: AsyncParsableCommand, SettingsReader {
     discussion: """
       Examples:
         pushring rebalance apply --redis redis://127.0.0.1:6379 --rate 200
-        pushring rebalance apply plan.json
+        pushring rebalance apply plan.json --rate 50
         pushring rebalance apply --attach
 
-      A saved plan is refused when the view has changed since it was made. Ctrl-C stops the rebalance: moves under way end,
-      no others begin. A kill of this command does not: follow it again with --attach, or stop it with 'rebalance stop'.
+      A saved plan is refused when the view has changed since it was made. Which sessions are meant is the plan's;
+      --rate, --concurrency and --move-deadline, where given, count instead of its own. Ctrl-C stops the rebalance: moves
+      under way end, no others begin. A kill of this command does not: follow it again with --attach, or stop it with 'rebalance stop'.
       Exit codes: 0 done, 1 nothing to do, 2 an error, or stopped before it was done.
       """)
 
@@ -41,8 +42,11 @@ struct RebalanceApplyCommand: AsyncParsableCommand, SettingsReader {
 
   func validate() throws {
     guard (1...604_800).contains(timeout) else { throw ValidationError("--timeout must be from 1 to 604800 seconds") }
-    if attach, file != nil || detach {
-      throw ValidationError("--attach follows what is under way: no FILE, no --detach")
+    if attach, file != nil || detach || !options.ofThePlan.isEmpty || !options.ofThePace.isEmpty {
+      throw ValidationError("--attach follows what is under way as it is: no FILE, no --detach, no --rate and the like")
+    }
+    if file != nil, let flag = options.ofThePlan.first {
+      throw ValidationError("\(flag) belongs to the plan: give it to 'rebalance plan --save', or apply without FILE")
     }
   }
 
@@ -53,14 +57,13 @@ struct RebalanceApplyCommand: AsyncParsableCommand, SettingsReader {
       let report = try await access.use { directory in try await command.apply(directory) }
       guard let report else {
         printProgress("nothing to do")
+        try printing.showNothing(cluster: access.directory.cluster.text)
         throw ExitCode(1)
       }
       try printing.show(report) { _ in report.table }
-      if !detach, report.state != "done" || report.left + report.failed > 0 {
+      if !detach, report.state != "done" {
         printProgress(
-          report.state == "done"
-            ? "\(report.failed) did not move in time and \(report.left) were not taken: 'rebalance plan' tells why"
-            : "stopped before it was done: run it again to go on")
+          report.state == "incomplete" ? report.remainder : "stopped before it was done: run it again to go on")
         throw ExitCode(2)
       }
     }
@@ -75,9 +78,12 @@ struct RebalanceApplyCommand: AsyncParsableCommand, SettingsReader {
       return try await RebalanceProgress(directory).follow(job.id)
     }
     let plan: RebalancePlan
-    if let file { plan = try savedPlan(file) } else { plan = try await makePlan(options.parameters, directory) }
-    guard plan.cluster == directory.cluster.text else {
-      throw Failure("the plan is for cluster \(plan.cluster), and this is \(directory.cluster)")
+    if let file {
+      plan = try await savedPlan(file, directory)
+      // It may have been carried out already.
+      guard try await makePlan(plan.parameters, directory).planned > options.threshold else { return nil }
+    } else {
+      plan = try await makePlan(options.parameters, directory)
     }
     for pod in plan.silent { printProgress("no answer from \(pod): its sessions are not moved") }
     guard plan.planned > options.threshold else { return nil }
@@ -87,10 +93,7 @@ struct RebalanceApplyCommand: AsyncParsableCommand, SettingsReader {
       throw Failure(
         "another rebalance is under way (\(job.id)): follow it with 'rebalance apply --attach', or end it with 'rebalance stop'"
       )
-    case .stale(let current):
-      throw Failure(
-        "the view has changed: the plan is for view \(plan.version), and the cluster is at \(current.version); plan again"
-      )
+    case .stale(let current): throw stale(plan, current)
     case .started(let job):
       if detach {
         return RebalanceReport(cluster: plan.cluster, job: job, view: try await directory.window()?.current)
@@ -106,13 +109,43 @@ struct RebalanceApplyCommand: AsyncParsableCommand, SettingsReader {
       limit: .seconds(timeout), sources: plan.sources)
   }
 
-  private func savedPlan(_ path: String) throws -> RebalancePlan {
+  private func stale(_ plan: RebalancePlan, _ current: ViewStamp) -> Failure {
+    let now = "\(current.version)/\(String(current.digest, radix: 16))"
+    return Failure(
+      "the view has changed: the plan is for view \(plan.version)/\(plan.digest), and the cluster is at \(now); plan again"
+    )
+  }
+
+  /// With the pace that was given here.
+  private func savedPlan(_ path: String, _ directory: RedisDirectory) async throws -> RebalancePlan {
+    var plan: RebalancePlan
     do {
-      return try JSONDecoder().decode(RebalancePlan.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-    } catch let error as DecodingError {
-      throw Failure("\(path) is not a plan that 'rebalance plan --save' wrote: \(error)")
+      plan = try JSONDecoder().decode(RebalancePlan.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    } catch is DecodingError {
+      throw Failure("\(path) is not a plan that 'rebalance plan --save' wrote")
     } catch {
       throw Failure("the plan \(path) could not be read: \(error.localizedDescription)")
     }
+    guard plan.cluster == directory.cluster.text else {
+      throw Failure("the plan is for cluster \(plan.cluster), and this is \(directory.cluster)")
+    }
+    guard let view = try await directory.window()?.current else { throw nobodyEverJoined(directory) }
+    guard view.stamp.version == plan.version, String(view.stamp.digest, radix: 16) == plan.digest else {
+      throw stale(plan, view.stamp)
+    }
+    do {
+      try plan.check(in: view)
+    } catch {
+      throw Failure("the plan \(path) was changed, and can't be carried out: \(error); plan again")
+    }
+    plan.parameters = options.paced(plan.parameters)
+    return plan
+  }
+}
+
+extension OutputOptions {
+  /// For programs, which read what is printed whatever the exit code is.
+  func showNothing(cluster: String) throws {
+    if output == .json { try show(RebalanceReport(cluster: cluster, job: nil, view: nil)) { _ in "" } }
   }
 }

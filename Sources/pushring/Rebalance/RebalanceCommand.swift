@@ -22,12 +22,13 @@ struct RebalanceCommand: AsyncParsableCommand {
 
 /// What sessions are meant, and how fast they are moved.
 struct RebalanceOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Moves begun in a second, over all pods.", valueName: "N"))
-  var rate = 100.0
+  // Optional, so that 'apply FILE' can tell what was given from what was not.
+  @Option(name: .long, help: ArgumentHelp("Moves begun in a second, over all pods. (default: 100)", valueName: "N"))
+  var rate: Double?
   @Option(name: .long, help: ArgumentHelp("Move no more than so many sessions.", valueName: "N"))
   var maxMoves: Int?
-  @Option(name: .long, help: ArgumentHelp("Moves under way at a time, over all pods.", valueName: "N"))
-  var concurrency = 1_000
+  @Option(name: .long, help: ArgumentHelp("Moves under way at a time, over all pods. (default: 1000)", valueName: "N"))
+  var concurrency: Int?
   @Option(
     name: .long, help: ArgumentHelp("Nothing to do when no more than so many sessions would move.", valueName: "N"))
   var threshold = 0
@@ -36,27 +37,52 @@ struct RebalanceOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Only sessions of this user.", valueName: "USER"))
   var user: String?
   @Option(
-    name: .long, help: ArgumentHelp("Seconds that one client may take to move, from 1 to 60.", valueName: "SECONDS"))
-  var moveDeadline = 10
+    name: .long,
+    help: ArgumentHelp("Seconds that one client may take to move, from 1 to 60. (default: 10)", valueName: "SECONDS"))
+  var moveDeadline: Int?
   @Flag(name: .long, help: "End the streams of clients that say they can't move; their trailers say where to go.")
   var force = false
 
   func validate() throws {
-    guard rate > 0, rate <= 100_000 else { throw ValidationError("--rate must be above 0 and at most 100000 a second") }
-    guard (1...1_000_000).contains(concurrency) else { throw ValidationError("--concurrency must be 1 to 1000000") }
+    if let rate, !(rate > 0 && rate <= 100_000) {
+      throw ValidationError("--rate must be above 0 and at most 100000 a second")
+    }
+    guard (1...1_000_000).contains(concurrency ?? 1) else {
+      throw ValidationError("--concurrency must be 1 to 1000000")
+    }
     if let maxMoves, maxMoves < 1 {
       throw ValidationError("--max-moves must be 1 or more; without it there is no limit")
     }
     guard threshold >= 0 else { throw ValidationError("--threshold must be 0 or more sessions") }
-    guard (1...60).contains(moveDeadline) else { throw ValidationError("--move-deadline must be from 1 to 60 seconds") }
+    guard (1...60).contains(moveDeadline ?? 1) else {
+      throw ValidationError("--move-deadline must be from 1 to 60 seconds")
+    }
     if let user { _ = try checkedUser(user) }
   }
 
+  /// Those given that say which sessions are meant, and how a plan deals with them.
+  var ofThePlan: [String] {
+    [("--max-moves", maxMoves != nil), ("--pod", pod != nil), ("--user", user != nil), ("--force", force)]
+      .filter(\.1).map(\.0)
+  }
+
+  /// Those given that say how fast.
+  var ofThePace: [String] {
+    [("--rate", rate != nil), ("--concurrency", concurrency != nil), ("--move-deadline", moveDeadline != nil)]
+      .filter(\.1).map(\.0)
+  }
+
+  /// With the pace that was given here.
+  func paced(_ parameters: RebalanceParameters) -> RebalanceParameters {
+    var paced = parameters
+    if let rate { paced.rate = rate }
+    if let concurrency { paced.concurrency = concurrency }
+    if let moveDeadline { paced.moveDeadlineMilliseconds = moveDeadline * 1_000 }
+    return paced
+  }
+
   var parameters: RebalanceParameters {
-    var parameters = RebalanceParameters()
-    parameters.rate = rate
-    parameters.concurrency = concurrency
-    parameters.moveDeadlineMilliseconds = moveDeadline * 1_000
+    var parameters = paced(RebalanceParameters())
     parameters.maximumMoves = maxMoves
     parameters.podID = pod
     parameters.userID = user

@@ -64,6 +64,7 @@ struct RebalanceStopCommand: AsyncParsableCommand, SettingsReader {
       }
       guard let report else {
         printProgress("no rebalance is under way")
+        try printing.showNothing(cluster: access.directory.cluster.text)
         throw ExitCode(1)
       }
       try printing.show(report) { _ in report.table }

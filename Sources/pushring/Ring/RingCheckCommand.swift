@@ -22,7 +22,7 @@ struct RingCheckCommand: AsyncParsableCommand, SettingsReader {
         pushring ring check --redis redis://127.0.0.1:6379
         pushring ring check --output json | jq '.findings[] | {kind, user, session}'
 
-      Exit codes: 0 clean, 1 findings, 2 an error.
+      Exit codes: 0 nothing found, among the pods that answered; 1 findings; 2 an error.
       """)
 
   @OptionGroup var printing: OutputOptions
@@ -39,7 +39,7 @@ struct RingCheckCommand: AsyncParsableCommand, SettingsReader {
       return try await access.use { try await audit($0, timeout) }
     }
     try printing.show(report) { report.text($0) }
-    if !report.isClean { throw ExitCode(1) }
+    try endAfter(report)
   }
 }
 
@@ -90,8 +90,17 @@ struct RingFixCommand: AsyncParsableCommand, SettingsReader {
       }
     }
     try printing.show(report) { report.text($0) }
-    if !report.isClean { throw ExitCode(1) }
+    try endAfter(report)
   }
+}
+
+/// Silence is no health, but a dead pod is no finding either: whoever goes by the exit code alone is told in words.
+private func endAfter(_ report: AuditReport) throws {
+  if !report.silent.isEmpty {
+    let pods = report.silent.map(\.pod).joined(separator: ", ")
+    printProgress("what only \(pods) could tell was not judged; check again when they answer, or 'ring forget' them")
+  }
+  if !report.isClean { throw ExitCode(1) }
 }
 
 private func agrees(_ count: Int) -> Bool {

@@ -168,6 +168,11 @@ struct LoadLoop: ~Copyable {
 
   // MARK: Connecting
 
+  /// Linux gives `connect` every second port of its range, 14,116 by default, and looks through all of them one by one when
+  /// these are used up: a client that has its 14,117th connection from one address does nothing else any more. So others
+  /// come from 127.0.1.N, 127.0.2.N and so on.
+  private func sourceAddress(of index: Int) -> UInt32 { sourceAddress + UInt32(index / 8_000) << 8 }
+
   private mutating func connect(_ index: Int, ticket: [UInt8] = []) {
     let now = monotonicNanoseconds()
     sessions[index].began = now
@@ -176,7 +181,7 @@ struct LoadLoop: ~Copyable {
       return failed(index, "\(endpoints[Int(sessions[index].endpoint)].text) is no IPv4 address and port")
     }
     do throws(SystemCallError) {
-      let descriptor = try Socket.connecting(to: address, from: sourceAddress)
+      let descriptor = try Socket.connecting(to: address, from: sourceAddress(of: index))
       sessions[index].socket = descriptor
       sessions[index].phase = .connecting
       sessions[index].frames = FrameReader(role: .client)

@@ -29,7 +29,8 @@ public final class LoadPool: Sendable {
   private let dropsEvery: Int
 
   /// - Parameters:
-  ///   - sourceAddress: a number from 1: connects come from 127.0.0.N, as each address has ports of its own.
+  ///   - sourceAddress: a number from 1: connects come from 127.0.0.N, as each address has ports of its own, and 127.0.K.N with
+  ///     more than 8,000 sessions.
   ///   - seed: of all chance.
   ///   - dropsEvery: overlooks every so manyth message, to see that a benchmark notices; 0: none.
   public init(sourceAddress: Int, seed: UInt64, dropsEvery: Int = 0) {

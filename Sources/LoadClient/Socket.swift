@@ -3,7 +3,7 @@ internal import Polling
 
 /// Connecting, as a load client needs it.
 enum Socket {
-  /// - Parameter source: connects from 127.0.0.N.
+  /// - Parameter source: connects from 127.0.0.0 and so much.
   static func connecting(to address: sockaddr_in, from source: UInt32) throws(SystemCallError) -> Int32 {
     let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     let descriptor = socket(AF_INET, kind, 0)

@@ -68,7 +68,8 @@ def test_a_scale_out_settles_by_itself(own_cluster, clients, user):
 def test_homing_can_be_switched_off_and_on(own_cluster, clients, user):
     cluster = own_cluster(pods=2, options=HOMING)
     mine = cluster.user_owned_by("pod-0", user)
-    assert rebalance(cluster, "homing", "off").code == 0
+    off = rebalance(cluster, "homing", "off", "--output", "json")
+    assert (off.code, off.json["homing"]) == (0, False), off.text
     # Each pod reads orders after a renewal.
     time_of_a_few_renewals = 2.0
     always("pods take the order", lambda: True, during=time_of_a_few_renewals)
@@ -373,7 +374,8 @@ def test_cordon_drain_uncordon_and_weight(own_cluster, clients, user):
 def test_an_order_outlives_the_pod_s_process(own_cluster):
     cluster = own_cluster(pods=2)
     assert run("pod", "cordon", "pod-1", *cluster.registry).code == 0
-    assert run("pod", "weight", "pod-1", "5", *cluster.registry).code == 0
+    ordered = run("pod", "weight", "pod-1", "5", *cluster.registry, "--output", "json")
+    assert (ordered.code, ordered.json["state"], ordered.json["weight"]) == (0, "cordoned", 5), ordered.text
     killed = cluster.kill("pod-1")
     cluster.restart(killed)
     member = eventually("it is a member again", lambda: cluster.members().get("pod-1"))

@@ -79,12 +79,15 @@ struct RebalanceHomingCommand: AsyncParsableCommand, SettingsReader {
     discussion: """
       Example:
         pushring rebalance homing off --redis redis://127.0.0.1:6379
+
+      Exit codes: 0 ordered, 2 an error.
       """)
 
   enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
   @Argument(help: "on or off.")
   var homing: Switch
+  @OptionGroup var printing: OutputOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var common: CommonOptions
 
@@ -96,7 +99,14 @@ struct RebalanceHomingCommand: AsyncParsableCommand, SettingsReader {
       let isOn = homing == .on
       let orders = try await access.use { try await $0.order(homing: isOn) }
       guard orders != nil else { throw nobodyEverJoined(access.directory) }
-      printProgress(isOn ? "pods bring strays home" : "strays stay where they are until homing is on again")
+      try printing.show(HomingReport(cluster: access.directory.cluster.text, homing: isOn)) { _ in
+        (isOn ? "pods bring strays home" : "strays stay where they are until homing is on again") + "\n"
+      }
     }
   }
+}
+
+private struct HomingReport: Encodable {
+  let cluster: String
+  let homing: Bool
 }

@@ -52,8 +52,10 @@ struct RingForgetCommand: AsyncParsableCommand, SettingsReader {
       status.member.podID == pod && (incarnation.map { status.member.incarnation.rawValue == $0 } ?? true)
     }
     guard !named.isEmpty else {
+      guard !status.isEmpty else { throw nobodyEverJoined(directory) }
       let known = status.map { "\($0.member.podID) (\($0.member.incarnation))" }.joined(separator: ", ")
-      throw Failure("no member of cluster \(directory.cluster) is \(pod); its members: \(known)")
+      let meant = incarnation.map { "\(pod) of incarnation \($0)" } ?? pod
+      throw Failure("no member of cluster \(directory.cluster) is \(meant); its members: \(known)")
     }
     let lost = named.filter(\.isLost)
     let meant = lost.isEmpty || incarnation != nil ? named : lost

@@ -44,7 +44,7 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
       hub.count(delivery, late.size, &tally)
       late.result.sessions.append(Pushring_V1_SessionResult(delivery, detail: detail(of: delivery, late.size)))
     }
-    hub.counted(tally)
+    hub.observer.delivered(tally)
     var answer = first
     answer.results = [late.result]
     return answer

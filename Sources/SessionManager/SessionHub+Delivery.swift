@@ -57,7 +57,7 @@ extension SessionHub {
       }
       delivered += some
     }
-    counted(tally)
+    observer.delivered(tally)
     return delivered
   }
 
@@ -65,8 +65,6 @@ extension SessionHub {
     tally.add(delivery.outcome, bytes: size.frameBytes)
     if delivery.outcome == .slow, let slow = delivery.slow { observer.messagesDropped(1, slow.policy) }
   }
-
-  func counted(_ tally: DeliveryTally) { observer.delivered(tally) }
 
   private func end(_ slow: [EndedSession]) {
     for session in slow {

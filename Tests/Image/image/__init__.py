@@ -1,0 +1,1 @@
+"""Runs the image as a cluster would, by podman."""

@@ -7,55 +7,77 @@ internal import Synchronization
 // Where each session is. Concurrent calls share the client's connection, hence its writes.
 
 extension RedisDirectory {
-  /// Writes the record of a session on `incarnation` with a new epoch, larger than the stored one, the registry's
-  /// microseconds and `lastEpoch`. A call that the server gets to only when its time-out is over writes nothing.
-  /// - Parameter reportsTakeover: tells the pod of the record that is replaced to end its stream, which takes a second
-  ///   round trip. False for a move, where the old stream lives until the new one is welcomed: then call `release`, or
-  ///   `unregister` with the record that it replaced.
+  /// `register` of one session.
   public func register(
     _ key: SessionKey, podID: String, incarnation: Incarnation, lastEpoch: Epoch, reportsTakeover: Bool = true
   ) async throws(DirectoryError) -> Registration {
-    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch, reportsTakeover) {
-      return registration
-    }
-    // Late, and answered in time: the server's clock is another one than it was, which is known now.
-    if let registration = try await registerOnce(key, podID, incarnation, lastEpoch, reportsTakeover) {
-      return registration
-    }
-    throw DirectoryError(
-      code: .unavailable,
-      message: """
-        the registry of cluster \(cluster) at \(client.configuration.address) failed to register a session in time; \
-        connect again
-        """)
+    let request = RegistrationRequest(key: key, lastEpoch: lastEpoch, reportsTakeover: reportsTakeover)
+    return try await register([request], podID: podID, incarnation: incarnation)[0].get()
   }
 
-  /// - Returns: nil when it was late by the server's clock.
+  /// Writes the record of each session on `incarnation` with a new epoch, larger than the stored one, the registry's
+  /// microseconds and `lastEpoch`. A call that the server gets to only when its time-out is over writes nothing.
+  /// - Returns: one result for each request, in their order. They share one round trip; one that failed says nothing of the others.
+  public func register(
+    _ requests: [RegistrationRequest], podID: String, incarnation: Incarnation
+  ) async -> [Result<Registration, DirectoryError>] {
+    var results = await registerOnce(requests, podID, incarnation)
+    // Late, and answered in time: the server's clock is another one than it was, which is known now.
+    let late = results.indices.filter { if case .success(nil) = results[$0] { true } else { false } }
+    if !late.isEmpty {
+      let repeated = await registerOnce(late.map { requests[$0] }, podID, incarnation)
+      for (index, result) in zip(late, repeated) { results[index] = result }
+    }
+    return results.map { result in
+      result.flatMap { registration in
+        if let registration { return .success(registration) }
+        return .failure(
+          DirectoryError(
+            code: .unavailable,
+            message: """
+              the registry of cluster \(cluster) at \(client.configuration.address) failed to register a session in time; \
+              connect again
+              """))
+      }
+    }
+  }
+
+  /// - Returns: success with nil where it was late by the server's clock.
   private func registerOnce(
-    _ key: SessionKey, _ podID: String, _ incarnation: Incarnation, _ lastEpoch: Epoch, _ reportsTakeover: Bool
-  ) async throws(DirectoryError) -> Registration? {
-    let recordsKey = keys.sessions(of: key.user)
-    let latest = try await latestArgument()
+    _ requests: [RegistrationRequest], _ podID: String, _ incarnation: Incarnation
+  ) async -> [Result<Registration?, DirectoryError>] {
+    let latest: RedisArgument
+    do throws(DirectoryError) {
+      latest = try await latestArgument()
+    } catch {
+      return requests.map { _ in .failure(error) }
+    }
     let sent = started.duration(to: .now)
     // The index first: a record that no index knows of would outlive its pod, an index entry without a record is
     // harmless.
-    let value = try await evaluate(
-      Scripts.register, key: recordsKey,
-      arguments: [
-        RedisArgument(key.session.text), RedisArgument(podID), RedisArgument(incarnation.rawValue),
-        RedisArgument(lastEpoch.rawValue), latest, reportsTakeover ? "" : "move",
-      ], before: indexing(["SADD"], key, of: incarnation))
-    let answer = try registration(
-      of: key, podID: podID, incarnation: incarnation,
-      from: Reply(value, script: Scripts.register.name, key: recordsKey))
-    state.withLock { state in
-      state.serverClock.answered(answer.time, toCallSent: sent, wasLate: answer.registration == nil)
+    let replies = await evaluate(
+      Scripts.register,
+      requests.map { request in
+        CompanionCall(
+          key: keys.sessions(of: request.key.user),
+          arguments: [
+            RedisArgument(request.key.session.text), RedisArgument(podID), RedisArgument(incarnation.rawValue),
+            RedisArgument(request.lastEpoch.rawValue), latest, request.reportsTakeover ? "" : "move",
+          ], before: indexing(["SADD"], request.key, of: incarnation))
+      })
+    var results: [Result<Registration?, DirectoryError>] = []
+    var takeovers: [(replaced: SessionRecord, by: SessionRecord)] = []
+    for (request, reply) in zip(requests, replies) {
+      let answer = reply.flatMap { registration(of: request.key, podID: podID, incarnation: incarnation, from: $0) }
+      results.append(answer.map(\.registration))
+      guard case .success(let (registration, time)) = answer else { continue }
+      state.withLock { $0.serverClock.answered(time, toCallSent: sent, wasLate: registration == nil) }
+      if request.reportsTakeover, let registration, let replaced = registration.replaced {
+        takeovers.append((replaced, registration.record))
+      }
     }
-    guard let registration = answer.registration else { return nil }
-    if reportsTakeover, let replaced = registration.replaced {
-      await reportTakeover(of: replaced, by: registration.record)
-    }
-    return registration
+    await reportTakeovers(takeovers)
+    return results
   }
 
   /// Writes records again with the epochs they have (after a loss of data), in batches. A record with a larger epoch
@@ -212,11 +234,21 @@ extension RedisDirectory {
     return before + records
   }
 
-  private func registration(of key: SessionKey, podID: String, incarnation: Incarnation, from reply: Reply)
+  private func registration(of key: SessionKey, podID: String, incarnation: Incarnation, from value: RedisValue)
+    -> Result<(registration: Registration?, time: Duration), DirectoryError>
+  {
+    do throws(DirectoryError) {
+      return .success(try registration(of: key, podID: podID, incarnation: incarnation, read: value))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func registration(of key: SessionKey, podID: String, incarnation: Incarnation, read value: RedisValue)
     throws(DirectoryError) -> (registration: Registration?, time: Duration)
   {
-    var reply = reply
     let recordsKey = keys.sessions(of: key.user)
+    var reply = try Reply(value, script: Scripts.register.name, key: recordsKey)
     let status = try reply.text()
     if status == "late" { return (nil, try reply.microseconds()) }
     guard status == "registered" else {

@@ -36,26 +36,38 @@ extension RedisDirectory {
     }
   }
 
-  /// Tells the pod of `replaced`. Tried twice; a takeover that can't be reported is logged, and the old stream lives
-  /// until its client or keep-alive ends it.
   func reportTakeover(of replaced: SessionRecord, by record: SessionRecord) async {
-    let lifetime = settings.lease + settings.grace
-    let arguments: [RedisArgument] = [
-      RedisArgument(keys.hint(for: replaced.incarnation)), RedisArgument(Self.takeoversKept),
-      RedisArgument(lifetime.microseconds / 1_000 + 1_000), RedisArgument(record.key.user.text),
-      RedisArgument(record.key.session.text), RedisArgument(record.epoch.rawValue), RedisArgument(record.podID),
-    ]
-    for isLast in [false, true] {
-      do {
-        _ = try await client.evaluate(
-          Scripts.takeover, keys: [keys.takeovers(of: replaced.incarnation)], arguments: arguments)
-        return
-      } catch  where isLast {
+    await reportTakeovers([(replaced, record)])
+  }
+
+  /// Tells the pods of the records that were replaced, in one round trip. Tried twice; a takeover that can't be reported is
+  /// logged, and the old stream lives until its client or keep-alive ends it.
+  func reportTakeovers(_ takeovers: [(replaced: SessionRecord, by: SessionRecord)]) async {
+    var calls = takeovers.map { takeoverCall(of: $0.replaced, by: $0.by) }
+    for isLast in [false, true] where !calls.isEmpty {
+      let results = await client.evaluate(Scripts.takeover, calls: calls)
+      var failed: [RedisScriptCall] = []
+      for (call, result) in zip(calls, results) {
+        guard case .failure(let error) = result else { continue }
+        failed.append(call)
+        guard isLast else { continue }
         logger.warning(
           "A takeover could not be reported; the old stream stays until its client or keep-alive ends it",
-          metadata: ["pushring.incarnation": "\(replaced.incarnation)", "error": "\(error)"])
-      } catch {}
+          metadata: ["redis.key": "\(call.keys.first ?? "")", "error": "\(error)"])
+      }
+      calls = failed
     }
+  }
+
+  private func takeoverCall(of replaced: SessionRecord, by record: SessionRecord) -> RedisScriptCall {
+    let lifetime = settings.lease + settings.grace
+    return RedisScriptCall(
+      keys: [keys.takeovers(of: replaced.incarnation)],
+      arguments: [
+        RedisArgument(keys.hint(for: replaced.incarnation)), RedisArgument(Self.takeoversKept),
+        RedisArgument(lifetime.microseconds / 1_000 + 1_000), RedisArgument(record.key.user.text),
+        RedisArgument(record.key.session.text), RedisArgument(record.epoch.rawValue), RedisArgument(record.podID),
+      ])
   }
 
   private struct Entry {

@@ -1,5 +1,21 @@
 public import Sessions
 
+/// A session whose record is to be written.
+public struct RegistrationRequest: Sendable, Hashable {
+  public let key: SessionKey
+  /// The last epoch that the client knows.
+  public let lastEpoch: Epoch
+  /// Whether the pod of the record that is replaced is told to end its stream, which takes a second round trip. False for a
+  /// move, where the old stream lives until the new one is welcomed: then call `release`, or `unregister` with the record
+  /// that it replaced.
+  public let reportsTakeover: Bool
+  public init(key: SessionKey, lastEpoch: Epoch, reportsTakeover: Bool = true) {
+    self.key = key
+    self.lastEpoch = lastEpoch
+    self.reportsTakeover = reportsTakeover
+  }
+}
+
 public struct Registration: Sendable, Hashable {
   public let record: SessionRecord
   /// What was stored for this session id before; its pod is told of the takeover.

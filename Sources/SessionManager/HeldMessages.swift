@@ -48,12 +48,12 @@ extension SessionHub.State {
   }
 
   /// Right behind the Welcome, in their order, and then word of those that were too many.
-  mutating func deliverHeld(_ pending: PendingAdmission, on stream: StreamID) {
+  mutating func deliverHeld(_ pending: PendingAdmission, on stream: StreamID, _ wakes: inout [any EdgeWake]) {
     for message in pending.held {
       let target = DeliveryTarget(session: message.session, epoch: message.epoch)
       let deliveries = table.deliver(to: pending.record.key.user, targets: [target], size: message.frame.size)
       for delivery in deliveries {
-        queue(message.frame, delivery)?.wake()
+        if let wake = queue(message.frame, delivery) { wakes.append(wake) }
         message.done.succeed(delivery)
       }
     }

@@ -309,12 +309,12 @@ final class MembershipKeeper: Sendable {
     while case let batch = state.withLock({ Array($0.toRestore.suffix(Self.restoreBatch)) }), !batch.isEmpty {
       // Those that ended since are not written; an earlier attempt may have, without an answer.
       let records = batch.filter(hub.backs)
-      for record in batch where !hub.backs(record) { hub.work.continuation.yield(.unregister(record)) }
+      for record in batch where !hub.backs(record) { hub.later(.unregister(record)) }
       let superseded = try await directory.restore(records)
       state.withLock { $0.toRestore.removeLast(batch.count) }
       for stored in superseded { hub.superseded(by: stored) }
       // Those that ended while they were written.
-      for record in records where !hub.backs(record) { hub.work.continuation.yield(.unregister(record)) }
+      for record in records where !hub.backs(record) { hub.later(.unregister(record)) }
       observer.restored(records.count - superseded.count, superseded: superseded.count)
     }
     if state.withLock({ $0.mayHaveGhosts }) { try await takeAwayGhosts() }
@@ -327,7 +327,7 @@ final class MembershipKeeper: Sendable {
     var cursor: UInt64 = 0
     repeat {
       let page = try await directory.indexedSessions(of: incarnation, cursor: cursor)
-      for key in page.sessions where !hub.holds(key) { hub.work.continuation.yield(.verify(key)) }
+      for key in page.sessions where !hub.holds(key) { hub.later(.verify(key)) }
       cursor = page.next
     } while cursor != 0
     state.withLock { $0.mayHaveGhosts = false }

@@ -1,7 +1,7 @@
 /// Does the hub's work at the registry: registers sessions, and takes away the records of those that ended.
 ///
-/// Registrations run side by side, so that the registry client can put them into shared pipelines; the hub bounds their
-/// number. Taking away goes one batch after another and may wait: while the registry is away it is kept, up to a bound,
+/// Registrations that come in the same moment share a pipeline, and such pipelines run side by side; the hub bounds the number
+/// of registrations. Taking away goes one batch after another and may wait: while the registry is away it is kept, up to a bound,
 /// and tried again. What is dropped at the bound is counted; such a record says "gone" until the incarnation ends.
 internal import Foundation
 internal import Logging
@@ -20,14 +20,55 @@ final class Registrar: Sendable {
 
   private static let maximumCleanUps = 200_000
   private static let batch = 256
+  /// So many share a round trip.
+  private static let arrivalsAtOnce = 256
+  /// What comes in a storm waits here and not at the registry, where it would make everything else late, the renewal of the
+  /// lease among it, and run out of time itself: then each client comes again, and makes the storm a larger one.
+  private static let roundTripsAtOnce = 4
   private static let retryInterval = Duration.milliseconds(500)
   private static let lateCommandLimit = Duration.seconds(5)
 
   private struct State {
+    /// Streams that have said Hello, and wait for a round trip.
+    var arrivals: [Arrival] = []
+    var roundTrips = 0
     var cleanUps: [CleanUp] = []
     /// Taken from the list and on their way.
     var inFlight = 0
     var dropped = 0
+
+    /// For one more round trip, if there may be one.
+    mutating func beginRegistering() -> [Arrival]? {
+      guard roundTrips < Registrar.roundTripsAtOnce, !arrivals.isEmpty else { return nil }
+      roundTrips += 1
+      return takeArrivals()
+    }
+
+    /// For the next one in place of one that has ended.
+    mutating func goOnRegistering() -> [Arrival]? {
+      guard arrivals.isEmpty else { return takeArrivals() }
+      roundTrips -= 1
+      return nil
+    }
+
+    private mutating func takeArrivals() -> [Arrival] {
+      let some = Array(arrivals.prefix(Registrar.arrivalsAtOnce))
+      arrivals.removeFirst(some.count)
+      // What a storm has left is given back.
+      if arrivals.isEmpty { arrivals = [] }
+      return some
+    }
+  }
+
+  /// A stream that has said Hello.
+  private struct Arrival: Sendable {
+    let stream: StreamID
+    let hello: Hello
+    let isMove: Bool
+
+    var request: RegistrationRequest {
+      RegistrationRequest(key: hello.key, lastEpoch: hello.lastEpoch, reportsTakeover: !isMove)
+    }
   }
 
   private enum CleanUp: Sendable {
@@ -51,16 +92,21 @@ final class Registrar: Sendable {
   func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.cleanUpWhenWoken() }
-      for await work in hub.work.stream {
-        switch work {
-        case .register(let stream, let hello, let ticket):
-          group.addTask { await self.register(stream, hello, isMove: ticket != nil) }
-        case .release(let old, let new): group.addTask { await self.directory.release(old, by: new) }
-        case .unregister(let record): self.later(.unregister(record))
-        case .putBack(let old, let new): self.later(.putBack(old, insteadOf: new))
-        case .lookAfter(let record, let attempt): group.addTask { await self.lookAfter(record, attempt) }
-        case .restore(let record): self.later(.restore(record))
-        case .verify(let key): self.later(.verify(key))
+      for await _ in hub.work.signals {
+        for work in hub.work.take() {
+          switch work {
+          case .register(let stream, let hello, let ticket):
+            state.withLock { $0.arrivals.append(Arrival(stream: stream, hello: hello, isMove: ticket != nil)) }
+          case .release(let old, let new): group.addTask { await self.directory.release(old, by: new) }
+          case .unregister(let record): self.later(.unregister(record))
+          case .putBack(let old, let new): self.later(.putBack(old, insteadOf: new))
+          case .lookAfter(let record, let attempt): group.addTask { await self.lookAfter(record, attempt) }
+          case .restore(let record): self.later(.restore(record))
+          case .verify(let key): self.later(.verify(key))
+          }
+        }
+        while let some = state.withLock({ $0.beginRegistering() }) {
+          group.addTask { await self.registerAll(some) }
         }
       }
       group.cancelAll()
@@ -72,31 +118,57 @@ final class Registrar: Sendable {
 
   // MARK: Registering
 
-  private func register(_ stream: StreamID, _ hello: Hello, isMove: Bool) async {
-    guard let incarnation = hub.incarnation else { return hub.registrationGivenUp(stream, hello, .leaseEnded) }
+  private func registerAll(_ first: [Arrival]) async {
+    var next: [Arrival]? = first
+    while let some = next {
+      await register(hub.stillThere(some, stream: \.stream))
+      next = state.withLock { $0.goOnRegistering() }
+    }
+  }
+
+  private func register(_ arrivals: [Arrival]) async {
+    guard !arrivals.isEmpty else { return }
+    guard let incarnation = hub.incarnation else {
+      for arrival in arrivals { hub.registrationGivenUp(arrival.stream, arrival.hello, .leaseEnded) }
+      return
+    }
     let start = ContinuousClock.now
     let resumes = hub.resumes
-    do {
-      let registration = try await directory.register(
-        hello.key, podID: hub.podID, incarnation: incarnation, lastEpoch: hello.lastEpoch, reportsTakeover: !isMove)
-      hub.registered(
-        stream, registration.record, movedFrom: isMove ? registration.replaced : nil, after: start.duration(to: .now))
-      // Written before the registry lost its data, answered after all was written again.
-      guard hub.resumes != resumes else { return }
-      if isMove { hub.giveUpMoves() } else { later(.restore(registration.record)) }
-    } catch {
-      logger.debug(
-        "A session was not registered", metadata: ["user.id": "\(hello.key.user)", "error": "\(error.message)"])
-      if error.code == .unavailable, hub.isOutageConfirmed {
-        let record = provisional(hello, incarnation)
-        hub.registered(stream, record, after: start.duration(to: .now))
-        later(.restore(record))
-        // The call that failed may run all the same, now or later.
-        later(.verify(hello.key))
-      } else {
-        hub.registrationFailed(stream, hello, error)
+    let results = await directory.register(arrivals.map(\.request), podID: hub.podID, incarnation: incarnation)
+    var registered: [SessionHub.Registered] = []
+    for (arrival, result) in zip(arrivals, results) {
+      switch result {
+      case .success(let registration):
+        registered.append(
+          .init(
+            stream: arrival.stream, record: registration.record,
+            movedFrom: arrival.isMove ? registration.replaced : nil))
+      case .failure(let error):
+        notRegistered(arrival, error, incarnation, after: start.duration(to: .now))
       }
     }
+    hub.registered(registered, after: start.duration(to: .now))
+    // Written before the registry lost its data, answered after all was written again.
+    guard hub.resumes != resumes else { return }
+    for case (let arrival, .success(let registration)) in zip(arrivals, results) {
+      if arrival.isMove { hub.giveUpMoves() } else { later(.restore(registration.record)) }
+    }
+  }
+
+  private func notRegistered(
+    _ arrival: Arrival, _ error: DirectoryError, _ incarnation: Incarnation, after duration: Duration
+  ) {
+    let hello = arrival.hello
+    logger.debug(
+      "A session was not registered", metadata: ["user.id": "\(hello.key.user)", "error": "\(error.message)"])
+    guard error.code == .unavailable, hub.isOutageConfirmed else {
+      return hub.registrationFailed(arrival.stream, hello, error)
+    }
+    let record = provisional(hello, incarnation)
+    hub.registered([.init(stream: arrival.stream, record: record)], after: duration)
+    later(.restore(record))
+    // The call that failed may run all the same, now or later.
+    later(.verify(hello.key))
   }
 
   /// While no pod reaches the registry. It is written when the registry is back, and loses against a larger epoch then.

@@ -48,14 +48,17 @@ struct SettledAdmission: Sendable {
 
 extension SessionHub.State {
   /// Welcomes those of `candidates` that may be, and gives up those that may not any more.
-  mutating func settleAdmissions(_ candidates: [StreamID], now: Duration, limit: Duration) -> [SettledAdmission] {
+  /// - Parameter wakes: whom to wake when the lock has been let go.
+  mutating func settleAdmissions(
+    _ candidates: [StreamID], now: Duration, limit: Duration, _ wakes: inout [any EdgeWake]
+  ) -> [SettledAdmission] {
     candidates.compactMap { stream in
       guard let pending = admissions[stream] else { return nil }
       guard let placement, placement.incarnation == pending.record.incarnation else {
         return giveUp(stream, pending, .leaseEnded)
       }
       switch placement.admission(ofUserHash: pending.userHash, now: now) {
-      case .admitted: return welcome(stream, pending)
+      case .admitted: return welcome(stream, pending, &wakes)
       case .noLease: return giveUp(stream, pending, .leaseEnded)
       case .waiting: return now - pending.since < limit ? nil : giveUp(stream, pending, .ownersSilent)
       }
@@ -69,13 +72,15 @@ extension SessionHub.State {
     return settled
   }
 
-  private mutating func welcome(_ stream: StreamID, _ pending: PendingAdmission) -> SettledAdmission {
+  private mutating func welcome(
+    _ stream: StreamID, _ pending: PendingAdmission, _ wakes: inout [any EdgeWake]
+  ) -> SettledAdmission {
     admitted(stream)
     switch table.registered(stream, pending.record) {
     case .welcome(_, let replaced):
       table.noticeQueued(stream, frameBytes: pending.welcome.count)
-      call(of: stream)?.send(pending.welcome)
-      deliverHeld(pending, on: stream)
+      if let wake = call(of: stream)?.queue(pending.welcome, displacingBeyond: nil) { wakes.append(wake) }
+      deliverHeld(pending, on: stream, &wakes)
       var settled = SettledAdmission(pending: pending, fate: .welcomed)
       if let replaced, let call = drop(replaced) { settled.ended.append((call, replaced, .takenOver)) }
       return settled
@@ -113,7 +118,17 @@ extension SessionHub.State {
 }
 
 extension SessionHub {
-  func conclude(_ settled: [SettledAdmission]) {
+  /// What `change` settles under the lock is told the clients after it.
+  func settle(_ change: (inout State, inout [any EdgeWake]) -> [SettledAdmission]) {
+    let (settled, wakes) = state.withLock { state in
+      var wakes: [any EdgeWake] = []
+      return (change(&state, &wakes), wakes)
+    }
+    for wake in wakes { wake.wake() }
+    conclude(settled)
+  }
+
+  private func conclude(_ settled: [SettledAdmission]) {
     guard !settled.isEmpty else { return }
     for admission in settled {
       switch admission.fate {
@@ -132,14 +147,12 @@ extension SessionHub {
   /// Whatever changes the placement may let sessions in, give owners something to be told, or the view to acknowledge.
   @discardableResult
   func changePlacement<Result: Sendable>(_ change: (inout MemberPlacement) -> Result) -> Result? {
-    let (result, settled) = state.withLock { state -> (Result?, [SettledAdmission]) in
-      guard state.placement != nil else { return (nil, []) }
-      let result = change(&state.placement!)
-      return (
-        result, state.settleAdmissions(Array(state.admissions.keys), now: now, limit: admissionLimit)
-      )
+    var result: Result?
+    settle { state, wakes in
+      guard state.placement != nil else { return [] }
+      result = change(&state.placement!)
+      return state.settleAdmissions(Array(state.admissions.keys), now: now, limit: admissionLimit, &wakes)
     }
-    conclude(settled)
     reportWork.continuation.yield()
     acknowledgeWork.continuation.yield()
     return result
@@ -179,11 +192,10 @@ extension SessionHub {
   /// Those to here that wait for their welcome. The registry may have lost their records, and writing them again would end
   /// the old streams: they go on, and the moves have failed.
   func giveUpMoves() {
-    let settled = state.withLock { state in
+    settle { state, _ in
       let moves = state.admissions.filter { $0.value.movedFrom != nil }
       return moves.map { state.giveUp($0.key, $0.value, .leaseEnded) }
     }
-    conclude(settled)
   }
 
   /// The registry has written the incarnation off. Nobody is admitted until `joined` comes with a new one: a record of

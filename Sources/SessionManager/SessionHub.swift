@@ -20,28 +20,10 @@ internal import Sessions
 internal import Synchronization
 internal import Wire
 
-/// What the registry has to be asked for, besides membership.
-enum RegistryWork: Sendable {
-  /// With a ticket: the session's old stream lives until this one is welcomed.
-  case register(StreamID, Hello, MoveTicket?)
-  /// The record of a stream that is gone.
-  case unregister(SessionRecord)
-  /// The session that moved here is welcomed: its old stream is to end.
-  case release(SessionRecord, by: SessionRecord)
-  /// A move that came to nothing: the first record was replaced by the second.
-  case putBack(SessionRecord, insteadOf: SessionRecord)
-  /// A client did not move in time: its record may have moved all the same, to a pod that is gone.
-  case lookAfter(SessionRecord, attempt: Int)
-  /// Welcomed while the registry was away: to be written when it is back.
-  case restore(SessionRecord)
-  /// A registration of unknown outcome: a record of ours that no stream backs must go.
-  case verify(SessionKey)
-}
-
 final class SessionHub: Sendable {
   let podID: String
   let readiness = Readiness()
-  let work = AsyncStream.makeStream(of: RegistryWork.self)
+  let work = RegistryQueue()
   /// Signals: there may be something to tell an owner, to acknowledge.
   let reportWork = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   /// Signals: somebody knows a newer view.
@@ -148,7 +130,11 @@ final class SessionHub: Sendable {
   func successors(of user: UserID, count: Int = 3) -> [Member] { others(hash: keyHash(user.text.utf8), count: count) }
 
   private func others(hash: UInt64, count: Int = 3) -> [Member] {
-    guard let view = window?.current else { return [] }
+    others(hash: hash, in: window?.current, count: count)
+  }
+
+  private func others(hash: UInt64, in view: View?, count: Int = 3) -> [Member] {
+    guard let view else { return [] }
     return Array(view.successors(ofUserHash: hash, count: count + 1).filter { $0.podID != podID }.prefix(count))
   }
 
@@ -166,7 +152,7 @@ final class SessionHub: Sendable {
     if droppingQueued { call?.endNow(status(end, stream, user)) } else { call?.end(status(end, stream, user)) }
   }
 
-  func later(_ work: RegistryWork) { self.work.continuation.yield(work) }
+  func later(_ work: RegistryWork) { self.work.add(work) }
 
   // MARK: Streams
 
@@ -272,24 +258,55 @@ final class SessionHub: Sendable {
 
   // MARK: Registration
 
-  /// The record is written. The session is welcomed at once or when its user's owners know of it (R1).
-  /// - Parameter movedFrom: the record that was replaced, if its stream is to live until this one is welcomed.
-  func registered(
-    _ stream: StreamID, _ record: SessionRecord, movedFrom: SessionRecord? = nil, after duration: Duration
-  ) {
-    let welcome = welcomeFrame(
-      record, view: window?.current.stamp ?? .none, successors: successors(of: record.key.user),
-      maximumMessageBytes: limits.messageBytes)
-    let pending = PendingAdmission(
-      record: record, movedFrom: movedFrom, userHash: hash(of: record.key.user), welcome: welcome, since: now,
-      registration: duration)
-    let settled = state.withLock { state -> [SettledAdmission] in
-      state.registrations -= 1
-      if movedFrom != nil { state.grants.arrived(now: now) }
-      state.admissions[stream] = pending
-      return state.settleAdmissions([stream], now: now, limit: admissionLimit)
+  /// Those whose clients have not gone while they waited for their registration, which the others need not any more.
+  func stillThere<Arrival: Sendable>(_ arrivals: [Arrival], stream: (Arrival) -> StreamID) -> [Arrival] {
+    state.withLock { state in
+      let there = arrivals.filter { state.call(of: stream($0)) != nil }
+      state.registrations -= arrivals.count - there.count
+      return there
     }
-    conclude(settled)
+  }
+
+  /// A stream whose session's record is written.
+  struct Registered: Sendable {
+    let stream: StreamID
+    let record: SessionRecord
+    /// The record that was replaced, if its stream is to live until this one is welcomed.
+    var movedFrom: SessionRecord?
+  }
+
+  /// The sessions are welcomed at once or when their users' owners know of them (R1).
+  func registered(_ sessions: [Registered], after duration: Duration) {
+    var rest = sessions[...]
+    while !rest.isEmpty {
+      let some = Array(rest.prefix(Self.registeredAtOnce))
+      rest = rest.dropFirst(some.count)
+      welcome(some, after: duration)
+    }
+  }
+
+  /// So many share the lock; others that want it wait for these.
+  private static let registeredAtOnce = 64
+
+  private func welcome(_ sessions: [Registered], after duration: Duration) {
+    let view = window?.current
+    let pending = sessions.map { session in
+      let user = hash(of: session.record.key.user)
+      let welcome = welcomeFrame(
+        session.record, view: view?.stamp ?? .none, successors: others(hash: user, in: view),
+        maximumMessageBytes: limits.messageBytes)
+      return PendingAdmission(
+        record: session.record, movedFrom: session.movedFrom, userHash: user, welcome: welcome, since: now,
+        registration: duration)
+    }
+    settle { state, wakes in
+      state.registrations -= sessions.count
+      for (session, pending) in zip(sessions, pending) {
+        if session.movedFrom != nil { state.grants.arrived(now: now) }
+        state.admissions[session.stream] = pending
+      }
+      return state.settleAdmissions(sessions.map(\.stream), now: now, limit: admissionLimit, &wakes)
+    }
   }
 
   func registrationFailed(_ stream: StreamID, _ hello: Hello, _ error: DirectoryError) {

@@ -1,11 +1,14 @@
 """The faults of the design, one by one, on real processes: nobody is disconnected for nothing, and no push that
 reports success has missed a session."""
 
+import re
 import signal
 import time
 
 import pytest
+from hyperframe import frame as frames
 
+from harness import http2
 from harness.cluster import http
 from harness.load import Load, check_no_success_hid_a_session
 from harness.processes import free_port
@@ -307,3 +310,38 @@ def test_a_stale_replica_takes_over_and_nothing_is_lost(own_cluster, clients, pr
     assert check_no_success_hid_a_session(pushes, opened) > 0
     records_are_exact(cluster, opened)
     all_are_reached_without_doubt(cluster, opened, "the replica has it")
+
+
+def test_a_storm_waits_in_the_pod_and_who_has_gone_meanwhile_is_not_registered(own_cluster, user):
+    """What waits at Redis delays everything behind it, and comes too late itself; so no more than 1,024 do."""
+    cluster = own_cluster(pods=1)
+    pod = cluster.pods["pod-0"]
+    staying = [http2.Connection(pod.address) for _ in range(2)]
+    going = http2.Connection(pod.address)
+
+    def hellos(name: str, count: int) -> bytes:
+        streams = range(1, 2 * count, 2)
+        return b"".join(http2.headers(s) + http2.data(s, http2.hello(f"{user}-{name}-{s}")) for s in streams)
+
+    def registrations() -> int:
+        found = re.search(r"cmdstat_sadd:calls=(\d+)", cluster.redis.call("INFO", "commandstats"))
+        return int(found[1]) if found else 0
+
+    before = registrations()
+    cluster.redis.child.send(signal.SIGSTOP)
+    try:
+        staying[0].send(hellos("first", 700))
+        staying[1].send(hellos("second", 500))
+        eventually("they wait", lambda: cluster.metric(pod, "pushring_streams") == 1_200)
+        going.send(hellos("going", 300))
+        eventually("they wait as well", lambda: cluster.metric(pod, "pushring_streams") == 1_500)
+        going.close()
+        eventually("they have gone", lambda: cluster.metric(pod, "pushring_streams_closed_total") == 300)
+    finally:
+        cluster.redis.child.send(signal.SIGCONT)
+    for connection, count in ((staying[0], 700), (staying[1], 500)):
+        assert connection.read_until(lambda: len(connection.of(frames.DataFrame)) == count), connection.frames[-3:]
+        assert not connection.resets
+    assert registrations() - before == 1_200
+    for connection in staying:
+        connection.close()

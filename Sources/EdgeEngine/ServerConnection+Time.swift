@@ -88,6 +88,9 @@ extension ServerConnection {
     return clock.idleSince + limits.values.idle + (clock.incompleteSince == .max ? 0 : limits.values.patience)
   }
 
+  /// Whether `timePassed` would end the connection because something has not come.
+  public func isOverdue(now: Milliseconds) -> Bool { phase != .finished && overdue(now) != nil }
+
   /// Does what is due at `now`: PINGs, and the end of what took too long.
   public mutating func timePassed(now: Milliseconds, into output: inout [UInt8], events: inout [EngineEvent]) {
     guard phase != .finished, now >= nextDeadline else { return }

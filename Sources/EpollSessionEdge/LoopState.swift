@@ -93,6 +93,9 @@ struct LoopState: ~Copyable {
     if connection.stuckFor(now) >= readingPatience {
       return close(connection, .connectionLost("the client reads nothing"))
     }
+    // Where this thread was late, and not the client, what was awaited is there by now and only unread.
+    if connection.engine.isOverdue(now: now) { read(connection) }
+    guard connections[connection.token] != nil else { return }
     connection.engine.timePassed(now: now, into: &output, events: &events)
     settle(connection)
   }

@@ -44,11 +44,19 @@ struct PushesService: Pushring_V1_Pushes.SimpleServiceProtocol {
     }
     // Never more than the Sender's limit, and room for other callers beside this stream.
     let concurrency = max(1, min(1024, sender.configuration.maximumInFlight / 2))
-    try await sender.push(each: pushes, concurrency: concurrency) { (tag: StreamTag, outcome) in
-      var answer = Pushring_V1_PushStreamResponse()
-      answer.correlation = tag.correlation
-      answer.result = Pushring_V1_PushResult(user: tag.user, outcome)
-      try await response.write(answer)
+    let answers = AnswerQueue(limit: concurrency)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await answers.write(to: response) }
+      group.addTask {
+        defer { answers.finish() }
+        try await sender.push(each: pushes, concurrency: concurrency) { (tag: StreamTag, outcome) in
+          var answer = Pushring_V1_PushStreamResponse()
+          answer.correlation = tag.correlation
+          answer.result = Pushring_V1_PushResult(user: tag.user, outcome)
+          await answers.add(answer)
+        }
+      }
+      while try await group.next() != nil {}
     }
   }
 }

@@ -126,12 +126,16 @@ final class PushDriver: Sendable {
           permits.give()
           break
         }
-        let (number, push) = self.next(&random, due: due)
-        dues.withLock { $0.append(due) }
-        var request = Pushring_V1_PushStreamRequest()
-        request.correlation = UInt64(number)
-        request.push = push
-        try await writer.write(request)
+        var requests = [self.nextOfStream(&random, due, dues)]
+        // Those that are due as well share a write.
+        while requests.count < 64, permits.takeIfFree() {
+          guard let due = pace.nextIfDue() else {
+            permits.give()
+            break
+          }
+          requests.append(self.nextOfStream(&random, due, dues))
+        }
+        try await writer.write(contentsOf: requests)
       }
       // What is under way is answered, within a push's time.
       for _ in 0..<300 where permits.taken > 0 { try await Task.sleep(for: .milliseconds(20)) }
@@ -142,6 +146,17 @@ final class PushDriver: Sendable {
         permits.give()
       }
     }
+  }
+
+  private func nextOfStream(
+    _ random: inout SplitMix, _ due: UInt64, _ dues: borrowing Mutex<[UInt64]>
+  ) -> Pushring_V1_PushStreamRequest {
+    let (number, push) = next(&random, due: due)
+    dues.withLock { $0.append(due) }
+    var request = Pushring_V1_PushStreamRequest()
+    request.correlation = UInt64(number)
+    request.push = push
+    return request
   }
 
   // MARK: Calls
@@ -213,10 +228,21 @@ struct Pace {
     let now = Double(monotonicNanoseconds())
     let due = nextDue ?? now
     nextDue = due + interval
-    // Shorter pauses than the timer can keep are made up for by the ones after.
-    if due - now > 200_000 { try? await Task.sleep(for: .nanoseconds(Int64(due - now))) }
+    if due - now > Self.shortest { try? await Task.sleep(for: .nanoseconds(Int64(due - now))) }
     return UInt64(due)
   }
+
+  /// The same, but nil when it is not due yet.
+  mutating func nextIfDue() -> UInt64? {
+    let now = Double(monotonicNanoseconds())
+    guard interval > 0 else { return UInt64(now) }
+    guard let due = nextDue, due - now <= Self.shortest else { return nil }
+    nextDue = due + interval
+    return UInt64(due)
+  }
+
+  /// Shorter pauses than the timer can keep, in nanoseconds: they are made up for by the ones after.
+  private static let shortest = 200_000.0
 }
 
 /// A bounded number of pushes under way.
@@ -247,6 +273,15 @@ final class Permits: Sendable {
         return false
       }
       if isFree { continuation.resume() }
+    }
+  }
+
+  /// - Returns: false when there is none left.
+  func takeIfFree() -> Bool {
+    state.withLock { state in
+      guard state.left > 0 else { return false }
+      state.left -= 1
+      return true
     }
   }
 

@@ -20,6 +20,9 @@ final class Registrar: Sendable {
 
   private static let maximumCleanUps = 200_000
   private static let batch = 256
+  /// Who comes within this of another one's registration waits until it is over, for company: waking the threads that a round
+  /// trip takes costs more than the registration does.
+  private static let gatheringTime = Duration.milliseconds(1)
   /// So many share a round trip.
   private static let arrivalsAtOnce = 256
   /// What comes in a storm waits here and not at the registry, where it would make everything else late, the renewal of the
@@ -105,9 +108,12 @@ final class Registrar: Sendable {
           case .verify(let key): self.later(.verify(key))
           }
         }
+        var hasBegun = false
         while let some = state.withLock({ $0.beginRegistering() }) {
           group.addTask { await self.registerAll(some) }
+          hasBegun = true
         }
+        if hasBegun { try? await Task.sleep(for: Self.gatheringTime) }
       }
       group.cancelAll()
     }

@@ -114,5 +114,8 @@ extension PreparedPush {
     }
   }
 
-  private static func newMessageID() -> String { UUID().uuidString.lowercased() }
+  /// Not `UUID()`, which on Linux opens, reads and closes /dev/urandom for each.
+  private static func newMessageID() -> String {
+    identifierText(.random(in: .min ... .max), .random(in: .min ... .max))
+  }
 }

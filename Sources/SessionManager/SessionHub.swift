@@ -168,7 +168,7 @@ final class SessionHub: Sendable {
 
   func helloReceived(_ call: any EdgeCall, _ request: HelloRequest, ticket: MoveTicket? = nil) {
     let stream = StreamID(rawValue: call.id)
-    let chosen = request.sessionID.isEmpty ? randomSessionID() : ""
+    let chosen = request.sessionID.isEmpty ? identifierText(.random(in: .min ... .max), .random(in: .min ... .max)) : ""
     let userHash = keyHash(request.userID.utf8)
     let (onHello, refusal, hasReports) = state.withLock { state -> (SessionTable.OnHello, StreamEnd?, Bool) in
       let onHello = state.table.helloReceived(stream, request, chosenSessionID: chosen)
@@ -461,13 +461,4 @@ extension EdgeCloseReason {
     case .edgeStopped: "edge-stopped"
     }
   }
-}
-
-/// 128 random bits in base 16: unique without asking anybody.
-private func randomSessionID() -> String {
-  let halves = [UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max)]
-  return halves.map { half in
-    let digits = String(half, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }.joined()
 }

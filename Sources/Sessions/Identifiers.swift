@@ -47,3 +47,11 @@ private func checkedIdentifier(_ text: String, what: String) throws(IdentifierEr
   }
   return text
 }
+
+/// 128 bits in base 16, 32 digits: if they are random, unique without asking anybody.
+public func identifierText(_ high: UInt64, _ low: UInt64) -> String {
+  [high, low].map { half in
+    let digits = String(half, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }.joined()
+}

@@ -11,7 +11,8 @@ extension ServerConnection {
     let outcome = try decoder.decode(block, into: &headers)
     if let index = index(of: id) { return trailersReceived(at: index, endStream, now, &output, &events) }
     guard !id.isMultiple(of: 2) else { throw HTTP2Error(.protocolError, "a client's stream has the even number \(id)") }
-    guard id > lastStream else { throw HTTP2Error(.streamClosed, "HEADERS of stream \(id), which is closed") }
+    // Trailers that crossed our end of the call, say: behind a proxy others have their calls on this connection.
+    guard id > lastStream else { return }
     lastStream = id
     guard phase == .open, streams.count < limits.values.concurrentCalls else {
       return FrameWriter.appendReset(stream: id, code: .refusedStream, to: &output)

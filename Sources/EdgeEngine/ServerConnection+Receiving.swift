@@ -187,7 +187,8 @@ extension ServerConnection {
       let text = "\(incompleteBytes) bytes of messages that are not complete; at most \(limits.values.incompleteBytes)"
       return end(at: index, EdgeStatus(.resourceExhausted, text), now)
     }
-    if after > 0, before == 0 || completed > 0 { messageBegan(at: index, now) }
+    if completed > 0 { streams[index].awaitsMessage = false }
+    if after > 0, completed > 0 || before == 0 && !streams[index].awaitsMessage { messageBegan(at: index, now) }
   }
 
   /// - Returns: how many were completed, and what was wrong with the one after.
@@ -214,13 +215,14 @@ extension ServerConnection {
     streams[index].reader.drop()
   }
 
-  private mutating func messageBegan(at index: Int, _ now: Milliseconds) {
+  mutating func messageBegan(at index: Int, _ now: Milliseconds) {
     streams[index].messageBegan = UInt32(truncatingIfNeeded: now)
     clock.streamDeadline = min(clock.streamDeadline, now + limits.values.patience)
   }
 
   mutating func endInput(at index: Int, _ now: Milliseconds, _ events: inout [EngineEvent]) {
     streams[index].inputEnded = true
+    streams[index].awaitsMessage = false
     guard streams[index].ending == nil else { return }
     guard streams[index].reader.isBetweenMessages else {
       return end(at: index, EdgeStatus(.internalError, "the stream ended within a message"), now)

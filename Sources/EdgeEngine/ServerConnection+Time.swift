@@ -122,14 +122,14 @@ extension ServerConnection {
     for index in streams.indices.reversed() {
       if now >= streams[index].deadline {
         endOverdueCall(at: index, now, &output, &events)
-      } else if streams[index].incompleteFor(now) >= patience {
+      } else if streams[index].owesFor(now) >= patience {
         let text = "a message was not completed within \(patience) ms"
         abort(at: index, EdgeStatus(.deadlineExceeded, text), .connectionLost(text), &output, &events)
       }
     }
     clock.streamDeadline = .max
     for stream in streams {
-      let messageEnd = stream.reader.isBetweenMessages ? .max : now - stream.incompleteFor(now) + patience
+      let messageEnd = stream.owesMessage ? now - stream.owesFor(now) + patience : .max
       clock.streamDeadline = min(clock.streamDeadline, stream.deadline, messageEnd)
     }
   }

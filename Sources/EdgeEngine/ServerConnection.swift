@@ -87,6 +87,14 @@ public struct ServerConnection: Sendable {
     if let index = index(of: stream) { streams[index].call = call }
   }
 
+  /// Ends the call unless its first message is complete within the patience, for calls that nobody else limits. At once after
+  /// `attach`.
+  public mutating func awaitMessage(of stream: StreamIdentifier, now: Milliseconds) {
+    guard let index = index(of: stream), !streams[index].inputEnded else { return }
+    streams[index].awaitsMessage = true
+    messageBegan(at: index, now)
+  }
+
   /// The object of a call that is open.
   public func call(of stream: StreamIdentifier) -> (any EngineCall)? { index(of: stream).flatMap { streams[$0].call } }
 

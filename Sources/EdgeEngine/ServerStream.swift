@@ -18,8 +18,10 @@ struct ServerStream: Sendable {
   var sendWindow: FlowWindow
   var receiveWindow: ReceiveWindow
   var inputEnded = false
+  /// Whether the first message has to come within the patience.
+  var awaitsMessage = false
   var headersSent = false
-  /// When the message began of which the reader has a part, in milliseconds modulo 2^32.
+  /// When the message began of which the reader has a part, or since when the first one is awaited, in milliseconds modulo 2^32.
   var messageBegan: UInt32 = 0
   /// Whether there is something to send that the stream's window does not hold back.
   var isReady = false
@@ -37,9 +39,12 @@ struct ServerStream: Sendable {
     reader = GRPCMessageReader(maximumMessageSize: limits.receivedMessageBytes)
   }
 
-  /// Milliseconds since the message began that is not complete; 0 when none is.
-  func incompleteFor(_ now: Milliseconds) -> Milliseconds {
-    reader.isBetweenMessages ? 0 : Milliseconds(UInt32(truncatingIfNeeded: now) &- messageBegan)
+  /// Whether the client owes a message, or the rest of one.
+  var owesMessage: Bool { awaitsMessage || !reader.isBetweenMessages }
+
+  /// Milliseconds for which it has owed it.
+  func owesFor(_ now: Milliseconds) -> Milliseconds {
+    owesMessage ? Milliseconds(UInt32(truncatingIfNeeded: now) &- messageBegan) : 0
   }
 
   /// Whether the stream's own window lets something out; headers and trailers need none.

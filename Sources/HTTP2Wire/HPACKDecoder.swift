@@ -34,10 +34,12 @@ public struct HPACKDecoder: Sendable {
     smallestTableSize = min(smallestTableSize, UInt32(size))
   }
 
-  /// Lets the table's entries go, once the peer has acknowledged a maximum of 0: its next block begins with the update
-  /// that empties the table, and until then nothing may refer to it.
+  /// Lets the table go, once the peer has acknowledged a maximum of 0: its next block ought to begin with the update that empties
+  /// the table. One that does not may begin as it likes, as nginx' upstream does, which never refers to what it had put in.
   public mutating func forgetTable() {
-    if maximumTableSize == 0 { table.empty() }
+    guard maximumTableSize == 0 else { return }
+    table.setLimit(0)
+    smallestTableSize = .max
   }
 
   /// How many times the maximum a list may be before it ends the connection: by references to a long entry of the table, a

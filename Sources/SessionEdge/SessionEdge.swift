@@ -44,6 +44,9 @@ public struct EdgeProgress: Hashable, Sendable {
 /// What the application does with calls. For one call the edge calls these in order, never two at once. A handler may serve any
 /// number of calls: one that keeps nothing for each costs nothing for each.
 public protocol EdgeCallHandler: AnyObject, Sendable {
+  /// Whether the edge ends a call whose first message is not complete within its patience: what nobody limits, strangers hold
+  /// for ever. False for calls that the application limits itself.
+  var isFirstMessageLimited: Bool { get }
   func messageReceived(_ message: [UInt8], on call: any EdgeCall)
   /// The client half-closed.
   func inputEnded(of call: any EdgeCall)
@@ -56,6 +59,7 @@ public protocol EdgeCallHandler: AnyObject, Sendable {
 }
 
 extension EdgeCallHandler {
+  public var isFirstMessageLimited: Bool { true }
   /// For calls that drop nothing.
   public func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall) {}
   public func lastMessage(on call: any EdgeCall) -> [UInt8]? { nil }

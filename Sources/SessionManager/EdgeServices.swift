@@ -54,6 +54,9 @@ final class ConnectHandler: EdgeCallHandler {
 
   init(_ hub: SessionHub) { self.hub = hub }
 
+  /// `--hello-timeout` does.
+  var isFirstMessageLimited: Bool { false }
+
   func messageReceived(_ message: [UInt8], on call: any EdgeCall) {
     guard let frame = try? Pushring_V1_ClientFrame(serializedBytes: message) else {
       return hub.end(call, StreamEnd(.badFrame, "a frame that is no pushring.v1.ClientFrame"))

@@ -230,6 +230,8 @@ final class SessionHub: Sendable {
 
   /// Ends a stream for what its client did.
   func end(_ call: any EdgeCall, _ end: StreamEnd) {
+    // What came behind the frame that ended it ends nothing more.
+    guard state.withLock({ $0.call(of: StreamID(rawValue: call.id)) != nil }) else { return }
     forget(StreamID(rawValue: call.id))
     finish(call, StreamID(rawValue: call.id), end)
   }

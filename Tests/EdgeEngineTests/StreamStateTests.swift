@@ -32,7 +32,22 @@ import Testing
     client.open(9)
     client.open(7)
     served.receive(client.take())
-    #expect(try goAway(&served) == .streamClosed)
+    // Whether that one was open once nobody remembers.
+    #expect(try served.said() == [])
+    #expect(!served.engine.isFinished)
+  }
+
+  /// As a proxy may pass them on: the connection is others' as well.
+  @Test func trailersOfACallThatTheServerHasEndedEndNothingElse() throws {
+    var (served, client) = try connected()
+    served.end(1)
+    served.produce()
+    _ = try served.said()
+    client.open(1, ["x": "y"], endStream: true)
+    client.open(3)
+    served.receive(client.take())
+    #expect(try served.said() == [])
+    #expect(!served.engine.isFinished)
   }
 
   @Test func whatIsOnItsWayToAClosedStreamIsIgnored() throws {

@@ -6,11 +6,11 @@ from __future__ import annotations
 import hpack
 import pytest
 from hyperframe import frame as frames
-from pushring.v1 import message_pb2
+from pushring.v1 import message_pb2, sessions_pb2
 
 from harness.attacks import BOMB, FLOODS, METADATA, a_window_overflows, hellos
 from harness.bounds import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM, attacked
-from harness.http2 import Connection, data, headers, hello, raw_frame, window_update
+from harness.http2 import Connection, client_frame, data, headers, hello, raw_frame, request, window_update
 
 # Floods
 
@@ -43,6 +43,26 @@ def test_calls_beyond_the_limit_are_refused_and_the_others_stay(pod):
         connection.send(data(1, hello("again")))
         assert connection.read_until(lambda: any(f.stream_id == 1 for f in connection.of(frames.HeadersFrame)[1:]))
         connection.close()
+
+
+@pytest.mark.parametrize("method", ["pushring.v1.Sessions/Locate", "grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch"])
+def test_a_call_without_its_message_ends(pod, method):
+    with attacked(pod):
+        connection = Connection(pod.address)
+        connection.send(headers(1, request(f"/{method}")))
+        ended = lambda: [frame for frame in connection.of(frames.HeadersFrame) if "END_STREAM" in frame.flags]
+        assert connection.read_until(ended), connection.frames
+        assert dict(hpack.Decoder().decode(ended()[0].data))["grpc-status"] == "4"
+        connection.close()
+
+
+def test_what_follows_a_fatal_frame_is_counted_once(impatient, pod):
+    before = impatient.metric(pod, "pushring_streams_ended_total")
+    connection = Connection(pod.address)
+    connection.send(headers(1) + b"".join(data(1, client_frame(ping=sessions_pb2.Ping(nonce=1))) for _ in range(50)))
+    assert connection.read_until(lambda: connection.of(frames.HeadersFrame))
+    assert impatient.metric(pod, "pushring_streams_ended_total") - before == 1
+    connection.close()
 
 
 # Headers

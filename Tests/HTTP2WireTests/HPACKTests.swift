@@ -224,6 +224,19 @@ import Testing
     #expect(try decode(hex("3fe11f 82"), &low) == [":method": "GET"])
   }
 
+  /// nginx sends no update; nor does it refer to the table.
+  @Test func aTableThatIsLetGoNeedsNoUpdateAndHasNothingInIt() throws {
+    var decoder = HPACKDecoder()
+    _ = try decode(hex("4001610162"), &decoder)
+    decoder.setMaximumTableSize(0)
+    decoder.forgetTable()
+    #expect(try decode(hex("82"), &decoder) == [":method": "GET"])
+    #expect(try decode(hex("20 82"), &decoder) == [":method": "GET"])
+    #expect(try decode(hex("4001610162"), &decoder) == ["a": "b"])
+    #expect(decoder.tableSize == 0)
+    #expect(throws: HTTP2Error.self) { try decode(hex("be"), &decoder) }
+  }
+
   @Test(arguments: UInt64(1)...8) func randomBlocksGiveFieldsOrErrors(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
     var complete = 0

@@ -67,13 +67,44 @@ def test_settings_that_running_pods_would_be_refused_with_are_refused(release):
     told = " ".join(str(refused.value).split())
     assert "'name=default redis=bundled lease=3s renewalInterval=1s grace=60s tokens=256'" in told and "lease=6s" in told
     assert "UPGRADING.md" in told
-    command = re.search(r"\(kubectl (scale [^)]+)\)", told).group(1).split()
-    helm.run("kubectl", *command, "--namespace", helm.NAMESPACE, "--server", release.api.address)
+    assert "sessionManager.replicas=0" in told
+    release.upgrade(sessionManager__replicas="0")
     assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == 0
     release.upgrade(cluster__lease='"6s"')
     container = release.api.find("StatefulSet", "push")["spec"]["template"]["spec"]["containers"][0]
     assert {"name": "PUSHRING_LEASE", "value": "6s"} in container["env"]
     assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == 3
+
+
+def test_autoscaling_takes_over_what_runs(release):
+    """Without `replicas` Kubernetes would make it 1 of both, and an autoscaler leaves a workload at 0 alone."""
+    release.install()
+    scaling = {"sessionManager__autoscaling__enabled": "true", "sender__autoscaling__enabled": "true"}
+    release.upgrade(**scaling)
+    assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == 3
+    assert release.api.find("Deployment", "push-sender")["spec"]["replicas"] == 2
+    for running, expected in ((7, 7), (0, 3)):
+        release.api.find("StatefulSet", "push")["spec"]["replicas"] = running
+        release.upgrade(**scaling)
+        assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == expected
+
+
+def test_running_pods_are_not_split_over_two_external_redis(release):
+    external = {"redis__bundled__enabled": "false"}
+    release.install(**external, redis__external__url='"rediss://user:old@one:6379"')
+    release.upgrade(**external, redis__external__url='"rediss://user:new@one:6379"')
+    with pytest.raises(helm.HelmFailed, match="pushes would miss sessions"):
+        release.upgrade(**external, redis__external__url='"rediss://user:new@two:6379"')
+    # Written by a chart that did not say where.
+    annotations = release.api.find("StatefulSet", "push")["metadata"]["annotations"]
+    annotations["pushring/cluster-settings"] = re.sub(" redisAt=[0-9a-f]+", "", annotations["pushring/cluster-settings"])
+    release.upgrade(**external, redis__external__url='"rediss://user:new@two:6379"')
+
+
+def test_a_service_that_is_there_keeps_its_kind_of_address(release):
+    release.install()
+    with pytest.raises(helm.HelmFailed, match="kubectl delete service/push-sender"):
+        release.upgrade(sender__service__headless="true")
 
 
 @pytest.mark.parametrize(

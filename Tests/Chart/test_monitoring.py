@@ -73,7 +73,7 @@ def test_the_alerts_are_those_that_matter_and_say_what_to_do():
     names = {rule["alert"] for rule in rules()}
     assert {
         "PushRingLeaseShort", "PushRingViewUnsettled", "PushRingRegistryReads", "PushRingStrays", "PushRingSlowClients",
-        "PushRingSessionsLost", "PushRingSessionsMissed",
+        "PushRingSessionsLost", "PushRingSessionsMissed", "PushRingNoPods",
     } <= names
     for rule in rules():
         assert rule["labels"]["severity"] in ("critical", "warning") and rule["for"]

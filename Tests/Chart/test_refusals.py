@@ -40,6 +40,10 @@ COMBINATIONS = {
     "a Sender killed in a push": (
         {"sender__terminationGracePeriodSeconds": "24"}, "pushes under way may take 25 s", "Raise it"
     ),
+    "a name that is none": ({"fullnameOverride": '"9a"'}, "'9a' is no name for a Service", "Set fullnameOverride"),
+    "ports without an address": (
+        {"sender__service__headless": "true", "sender__service__port": "9000"}, "a Service changes no ports", "Make it 7410"
+    ),
     "late renewals": (
         {"cluster__renewalInterval": '"1501ms"'}, "is more than half of cluster.lease (3s)", "Renew more often"
     ),

@@ -15,12 +15,18 @@
   severity: critical
   summary: Many sessions have gone within ten minutes.
   description: Look whether pods are down (ring inspect), and at pushring_streams_closed_total and pushring_streams_ended_total for the reason.
+- alert: PushRingNoPods
+  expr: absent(pushring_sessions{ {{- $m -}} })
+  for: 5m
+  severity: critical
+  summary: No pod has told its metrics for five minutes.
+  description: All pods are down, or Prometheus can't reach any. With none left PushRingSessionsLost has nothing to compare.
 - alert: PushRingLeaseShort
   expr: min by (pod) (pushring_lease_left_seconds{ {{- $m -}} }) < {{ $lease }}
   for: 1m
   severity: critical
   summary: "{{ "{{ $labels.pod }}" }} renews its lease late."
-  description: Redis is slow or out of reach for this pod, or its node is overloaded. A pod without a lease admits nobody.
+  description: Redis is slow or out of reach for this pod, or its node is overloaded. A pod without a lease admits nobody, unless no pod reaches Redis.
 - alert: PushRingRenewalsFail
   expr: sum by (pod) (rate(pushring_renewals_total{result="failed",{{ $m }}}[5m])) > 0.1
   for: 2m

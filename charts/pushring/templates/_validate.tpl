@@ -49,12 +49,16 @@
 {{- if ge (include "pushring.milliseconds" $keepalive | int64) (include "pushring.milliseconds" $cluster.grace | int64) -}}
 {{- $problems = append $problems (printf "sessionManager.config.keepaliveInterval (%s) is not shorter than cluster.grace (%s): a pod that is given up could still have streams. Shorten it" $keepalive $cluster.grace) -}}
 {{- end -}}
+{{- $name := include "pushring.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- $problems = append $problems (printf "'%s' is no name for a Service: it has to begin with a letter, and to have only small letters, digits and hyphens. Set fullnameOverride" $name) -}}
+{{- end -}}
 {{- $running := lookup "apps/v1" "StatefulSet" .Release.Namespace (include "pushring.fullname" .) -}}
 {{- if $running -}}
 {{- $before := get (default (dict) $running.metadata.annotations) "pushring/cluster-settings" -}}
-{{- $now := include "pushring.clusterSettings" . -}}
+{{- $now := include "pushring.comparableSettings" (list . (default "" $before)) -}}
 {{- if and $before (ne $before $now) (gt (int64 $running.spec.replicas) 0) -}}
-{{- $problems = append $problems (printf "pods run with '%s', and can't work beside those with '%s': pushes would miss sessions while both are there. Scale the pods to 0 first (kubectl scale statefulset/%s --replicas 0), or leave the settings as they are. See UPGRADING.md" $before $now (include "pushring.fullname" .)) -}}
+{{- $problems = append $problems (printf "pods run with '%s', and can't work beside those with '%s': pushes would miss sessions while both are there. Stop the pods first by an upgrade with the old settings and sessionManager.replicas=0 (and sessionManager.autoscaling.enabled=false), or leave the settings as they are. See UPGRADING.md" $before $now) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $problems -}}
@@ -90,6 +94,14 @@
 
 {{- define "pushring.exposureProblems" -}}
 {{- $problems := list -}}
+{{- $service := .Values.sender.service -}}
+{{- if and $service.headless (ne (int64 $service.port) 7410) -}}
+{{- $problems = append $problems (printf "sender.service.headless is true and sender.service.port is %d: without an address of its own a Service changes no ports, and Senders listen at 7410. Make it 7410" (int64 $service.port)) -}}
+{{- end -}}
+{{- $existing := lookup "v1" "Service" .Release.Namespace (printf "%s-sender" (include "pushring.fullname" .)) -}}
+{{- if and $existing (ne (eq (get $existing.spec "clusterIP" | default "") "None") $service.headless) -}}
+{{- $problems = append $problems (printf "sender.service.headless can't be changed of a Service that is there: kubectl delete service/%s-sender, and upgrade again at once; backends can't reach Senders meanwhile" (include "pushring.fullname" .)) -}}
+{{- end -}}
 {{- $exposure := .Values.exposure -}}
 {{- if and (eq $exposure.mode "perPod") (not $exposure.perPod.domain) -}}
 {{- $problems = append $problems "exposure.mode is perPod and exposure.perPod.domain is empty: set the domain under which each pod has a name" -}}

@@ -66,6 +66,11 @@
 {{- define "pushring.clusterSettings" -}}
 {{- $cluster := .Values.cluster -}}
 {{- $parts := list (printf "name=%s" $cluster.name) (printf "redis=%s" (ternary "bundled" "external" .Values.redis.bundled.enabled)) -}}
+{{- $external := .Values.redis.external -}}
+{{- if not .Values.redis.bundled.enabled -}}
+{{- $place := regexReplaceAll "//[^@/]*@" $external.url "//" | default (printf "%s %s" $external.existingSecret.name $external.existingSecret.key) -}}
+{{- $parts = append $parts (printf "redisAt=%s" (sha256sum $place | trunc 12)) -}}
+{{- end -}}
 {{- range $key := list "lease" "renewalInterval" "grace" "recoveryWait" "tokens" "shareCap" -}}
 {{- $value := get $cluster $key -}}
 {{- if not (kindIs "invalid" $value) -}}
@@ -73,6 +78,27 @@
 {{- end -}}
 {{- end -}}
 {{- join " " $parts -}}
+{{- end -}}
+
+{{/* As `clusterSettings`, without what the chart that wrote `before` did not write. */}}
+{{- define "pushring.comparableSettings" -}}
+{{- $before := index . 1 -}}
+{{- $now := include "pushring.clusterSettings" (index . 0) -}}
+{{- if contains "redisAt=" $before -}}{{- $now -}}{{- else -}}{{- regexReplaceAll " redisAt=[0-9a-f]+" $now "" -}}{{- end -}}
+{{- end -}}
+
+{{/* `replicas` of a workload, as a line of its own. With autoscaling it is what runs: without the line Kubernetes would make it 1 when
+     autoscaling is switched on, and an autoscaler does nothing for a workload at 0. Nothing where Helm reaches no cluster, so that
+     whoever applies rendered manifests does not undo the autoscaler's work. */}}
+{{- define "pushring.replicas" -}}
+{{- $root := index . 0 -}}{{- $part := index . 1 -}}
+{{- if not $part.autoscaling.enabled -}}
+replicas: {{ int64 $part.replicas }}
+{{- else -}}
+{{- with lookup "apps/v1" (index . 2) $root.Release.Namespace (index . 3) -}}
+replicas: {{ max (int64 $part.autoscaling.minReplicas) (int64 .spec.replicas) }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "pushring.redisSecret" -}}

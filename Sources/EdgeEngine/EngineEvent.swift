@@ -1,8 +1,9 @@
 public import HTTP2Wire
 public import SessionEdge
 
-/// The shell's own object for one call; the engine keeps it and hands it back.
-public protocol EngineCall: AnyObject, Sendable {}
+/// The shell's own object for one call; the engine keeps it and hands it back. No protocol, whose table of witnesses would take
+/// a word in each call.
+public typealias EngineCall = AnyObject & Sendable
 
 /// What happened, in order. The shell tells the application.
 public enum EngineEvent {

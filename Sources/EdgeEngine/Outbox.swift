@@ -9,6 +9,8 @@ struct Outbox: Sendable {
     var end: UInt32
     /// Whether it gives way to later ones.
     let isDroppable: Bool
+    /// Whether it is the answer to a message of the client, and earns it no frames.
+    let isAnswer: Bool
 
     var start: UInt32 { end &- UInt32(truncatingIfNeeded: bytes.count) }
   }
@@ -26,9 +28,9 @@ struct Outbox: Sendable {
   /// Whether a message was begun and not finished.
   var isWithinMessage: Bool { sent > 0 }
 
-  mutating func append(_ message: [UInt8], isDroppable: Bool = false) {
+  mutating func append(_ message: [UInt8], isDroppable: Bool = false, isAnswer: Bool = false) {
     let end = (messages.last?.end ?? 0) &+ UInt32(truncatingIfNeeded: message.count)
-    messages.append(Waiting(bytes: message, end: end, isDroppable: isDroppable))
+    messages.append(Waiting(bytes: message, end: end, isDroppable: isDroppable, isAnswer: isAnswer))
   }
 
   mutating func removeAll() { self = Outbox() }
@@ -37,8 +39,9 @@ struct Outbox: Sendable {
     /// Prefixes included.
     var bytes = 0
     var ofMessages = 0
-    /// Messages that are sent to their end now.
-    var messages = 0
+    /// Without answers: messages that are sent to their end now, and bytes.
+    var earningMessages = 0
+    var earningBytes = 0
   }
 
   /// Appends up to `most` bytes of length-prefixed messages.
@@ -46,6 +49,7 @@ struct Outbox: Sendable {
     var moved = Moved()
     while moved.bytes < most, !messages.isEmpty {
       let message = messages[Int(head)].bytes
+      let earns = !messages[Int(head)].isAnswer
       if sent < Self.prefixCount {
         moved.bytes += movePrefix(count: UInt32(message.count), atMost: most - moved.bytes, to: &output)
         guard sent == Self.prefixCount else { break }
@@ -56,8 +60,9 @@ struct Outbox: Sendable {
       moved.bytes += piece
       moved.ofMessages += piece
       sent += UInt32(piece)
+      if earns { moved.earningBytes += piece }
       if start + piece == message.count {
-        moved.messages += 1
+        if earns { moved.earningMessages += 1 }
         next()
       }
     }
@@ -90,7 +95,7 @@ struct Outbox: Sendable {
       head = 0
       return
     }
-    for index in Int(head)..<new { messages[index] = Waiting(bytes: [], end: 0, isDroppable: false) }
+    for index in Int(head)..<new { messages[index] = Waiting(bytes: [], end: 0, isDroppable: false, isAnswer: false) }
     head = Int32(new)
   }
 }

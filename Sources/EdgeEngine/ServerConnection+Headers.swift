@@ -18,7 +18,7 @@ extension ServerConnection {
       return FrameWriter.appendReset(stream: id, code: .refusedStream, to: &output)
     }
     guard outcome == .complete else { return refuse(id, .status(431), &output) }
-    guard allowance.takeCall(limits.values, now: now) else {
+    guard allowance.takeCall(limits.values, openCalls: streams.count, now: now) else {
       // Not REFUSED_STREAM, after which a client would try again at once.
       return FrameWriter.appendReset(stream: id, code: .enhanceYourCalm, to: &output)
     }
@@ -37,7 +37,7 @@ extension ServerConnection {
     var stream = ServerStream(id: id, sendWindow: peerInitialWindow, limits: limits.values)
     stream.inputEnded = endStream
     if let timeout = head.timeout {
-      stream.deadline = now + timeout
+      stream.limit(to: now + timeout)
       clock.streamDeadline = min(clock.streamDeadline, stream.deadline)
     }
     streams.append(stream)

@@ -40,17 +40,15 @@ extension ServerConnection {
   }
 
   private mutating func payForPassedOver(_ now: Milliseconds) throws(HTTP2Error) {
-    let new = reader.passedOver &- passedOver
-    guard new > 0 else { return }
-    passedOver = reader.passedOver
-    try pay(now, count: Int(new))
+    let count = reader.takePassedOver()
+    if count > 0 { try pay(now, count: count) }
   }
 
   func calm(_ what: String) -> HTTP2Error { HTTP2Error(.enhanceYourCalm, what) }
 
   mutating func pay(_ now: Milliseconds, count: Int = 1) throws(HTTP2Error) {
-    guard allowance.takeFrames(count, limits.values, now: now) else {
-      throw calm("too many frames; at most \(limits.values.framesPerSecond) a second")
+    guard allowance.takeFrames(count, limits.values, openCalls: streams.count, now: now) else {
+      throw calm("too many frames or messages; at most \(limits.values.framesPerSecond) a second")
     }
   }
 
@@ -169,19 +167,21 @@ extension ServerConnection {
     if !endStream, let increment = streams[index].receiveWindow.release(flowControlled) {
       FrameWriter.appendWindowUpdate(stream: id, increment: increment, to: &output)
     }
-    readMessages(at: index, bytes, now, &events)
+    try readMessages(at: index, bytes, now, &events)
     if endStream { endInput(at: index, now, &events) }
   }
 
   private mutating func readMessages(
     at index: Int, _ bytes: ArraySlice<UInt8>, _ now: Milliseconds, _ events: inout [EngineEvent]
-  ) {
+  ) throws(HTTP2Error) {
     // Of a call that was ended nothing more is wanted.
     guard streams[index].ending == nil else { return }
     let before = streams[index].reader.incompleteBytes
     let (completed, failure) = takeMessages(at: index, bytes, &events)
     let after = streams[index].reader.incompleteBytes
     incompleteBytes = incompleteBytes &- UInt32(before) &+ UInt32(after)
+    // The first was paid for by the frame; of the others there are at most as many as fit into one.
+    if completed > 1 { try pay(now, count: completed - 1) }
     if let failure { return end(at: index, EdgeStatus(failure), now) }
     guard incompleteBytes <= limits.values.incompleteBytes else {
       let text = "\(incompleteBytes) bytes of messages that are not complete; at most \(limits.values.incompleteBytes)"
@@ -209,10 +209,11 @@ extension ServerConnection {
     return (completed, nil)
   }
 
-  /// The call gives up what it has of a message.
+  /// The call gives up what it has of a message, and owes nothing any more.
   mutating func dropIncompleteMessage(at index: Int) {
     incompleteBytes -= UInt32(streams[index].reader.incompleteBytes)
     streams[index].reader.drop()
+    streams[index].awaitsMessage = false
   }
 
   mutating func messageBegan(at index: Int, _ now: Milliseconds) {

@@ -3,9 +3,10 @@ public import SessionEdge
 
 extension ServerConnection {
   /// Queues a message. Without effect on a call that was ended or is gone. The queue is the caller's to bound.
-  public mutating func send(_ message: [UInt8], on stream: StreamIdentifier) {
+  /// - Parameter isAnswer: to a message of the client, which may send no more for being answered.
+  public mutating func send(_ message: [UInt8], on stream: StreamIdentifier, isAnswer: Bool = false) {
     guard let index = index(of: stream), streams[index].ending == nil else { return }
-    streams[index].outbox.append(message)
+    streams[index].outbox.append(message, isAnswer: isAnswer)
     becomeReadyIfItCan(index)
   }
 
@@ -42,8 +43,7 @@ extension ServerConnection {
   mutating func end(at index: Int, _ status: EdgeStatus, _ now: Milliseconds) {
     guard streams[index].ending == nil else { return }
     dropIncompleteMessage(at: index)
-    streams[index].ending = ServerStream.Ending(status)
-    streams[index].deadline = now + limits.values.patience
+    streams[index].end(status, deadline: now + limits.values.patience)
     clock.streamDeadline = min(clock.streamDeadline, streams[index].deadline)
     becomeReadyIfItCan(index)
   }
@@ -112,7 +112,7 @@ extension ServerConnection {
     at index: Int, atMost limit: Int, _ output: inout [UInt8], _ events: inout [EngineEvent]
   ) -> Bool {
     guard !streams[index].outbox.isEmpty else {
-      if let ending = streams[index].ending { finish(at: index, ending.status, .ended, &output, &events) }
+      if let ending = streams[index].ending { finish(at: index, ending, .ended, &output, &events) }
       return true
     }
     let window = min(sendWindow.available, streams[index].sendWindow.available)
@@ -147,7 +147,7 @@ extension ServerConnection {
     // Cannot fail: `most` is within both.
     try? sendWindow.take(moved.bytes, stream: 0)
     try? streams[index].sendWindow.take(moved.bytes, stream: streams[index].id)
-    allowance.earn(moved, limits.values)
+    allowance.earn(moved)
     if let call = streams[index].call { events.append(.written(call, moved.ofMessages)) }
   }
 

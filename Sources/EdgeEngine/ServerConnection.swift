@@ -39,10 +39,8 @@ public struct ServerConnection: Sendable {
   var settingsAcknowledged = false
   var tableUpdate = TableUpdate.none
   var allowance: Allowance
-  /// Frames that the reader has passed over and the allowance has paid.
-  var passedOver: UInt32 = 0
-  var incompleteBytes: UInt32 = 0
   var clock: ConnectionClock
+  var incompleteBytes: UInt32 = 0
 
   enum Phase: Sendable {
     case greeting, open, leaving, finished

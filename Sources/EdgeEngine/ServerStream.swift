@@ -6,12 +6,9 @@ internal import HTTP2Wire
 internal import SessionEdge
 
 struct ServerStream: Sendable {
-  // Ordered such that there are no holes: 88 bytes.
+  // Ordered such that there are no holes: 72 bytes.
   var call: (any EngineCall)?
-  /// The status that comes after what waits in the outbox.
-  var ending: Ending?
-  /// The client's time limit, or ours for reading to the end.
-  var deadline = Milliseconds.max
+  private var limit: Limit?
   var reader: GRPCMessageReader
   let id: StreamIdentifier
   var outbox = Outbox()
@@ -26,11 +23,26 @@ struct ServerStream: Sendable {
   /// Whether there is something to send that the stream's window does not hold back.
   var isReady = false
 
-  /// A reference, as few streams have one.
-  final class Ending: Sendable {
-    let status: EdgeStatus
-    init(_ status: EdgeStatus) { self.status = status }
+  /// A reference, as few streams have one: sessions have no time limit.
+  private final class Limit: Sendable {
+    let ending: EdgeStatus?
+    let deadline: Milliseconds
+    init(_ ending: EdgeStatus?, _ deadline: Milliseconds) {
+      self.ending = ending
+      self.deadline = deadline
+    }
   }
+
+  /// The status that comes after what waits in the outbox.
+  var ending: EdgeStatus? { limit?.ending }
+
+  /// The client's time limit, or ours for reading to the end.
+  var deadline: Milliseconds { limit?.deadline ?? .max }
+
+  mutating func end(_ status: EdgeStatus, deadline: Milliseconds) { limit = Limit(status, deadline) }
+
+  /// For a stream that is not ended.
+  mutating func limit(to deadline: Milliseconds) { limit = Limit(nil, deadline) }
 
   init(id: StreamIdentifier, sendWindow: UInt32, limits: EngineLimits) {
     self.id = id

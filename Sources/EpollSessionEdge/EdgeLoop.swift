@@ -8,6 +8,7 @@ internal import Synchronization
 final class EdgeLoop: EdgeWake {
   enum Command: Sendable {
     case send(EdgeStream, [UInt8])
+    case answer(EdgeStream, [UInt8])
     case sendDisplacing(EdgeStream, [UInt8], limit: Int)
     case end(EdgeStream, EdgeStatus)
     case endNow(EdgeStream, EdgeStatus)

@@ -3,7 +3,7 @@ internal import EdgeEngine
 internal import HTTP2Wire
 internal import SessionEdge
 
-final class EdgeStream: EdgeCall, EngineCall {
+final class EdgeStream: EdgeCall {
   let id: UInt64
   /// Where the connection is among its loop's; later there may be another one.
   let connection: UInt32
@@ -27,6 +27,8 @@ final class EdgeStream: EdgeCall, EngineCall {
   func detach() -> (any EdgeCallHandler)? { handler.take() }
 
   func send(_ message: [UInt8]) { loop.post(.send(self, message)) }
+
+  func answer(_ message: [UInt8]) { loop.post(.answer(self, message)) }
 
   func queue(_ message: [UInt8], displacingBeyond limit: Int?) -> (any EdgeWake)? {
     let command = limit.map { EdgeLoop.Command.sendDisplacing(self, message, limit: $0) } ?? .send(self, message)

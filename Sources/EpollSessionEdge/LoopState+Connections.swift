@@ -182,7 +182,7 @@ extension LoopState {
   private mutating func finish(_ connection: EdgeConnection) {
     if connection.unsent.isEmpty { shutdown(connection.socket, Int32(SHUT_WR)) }
     guard !connection.lingers else { return }
-    connection.lingersUntil = now + Self.linger
+    connection.lingers = true
     connection.armed = .max
     arm(connection, now + Self.linger)
   }

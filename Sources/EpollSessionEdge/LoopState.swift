@@ -86,10 +86,8 @@ struct LoopState: ~Copyable {
   private mutating func wake(_ entry: TimerWheel.Entry) {
     guard let connection = connections[ConnectionToken(entry.token)], connection.armed == entry.time else { return }
     connection.armed = .max
-    guard !connection.lingers else {
-      let limit = connection.lingersUntil
-      return now >= limit ? close(connection, .connectionLost("")) : arm(connection, limit)
-    }
+    // A finished engine has no other deadline.
+    guard !connection.lingers else { return close(connection, .connectionLost("")) }
     if connection.stuckFor(now) >= readingPatience {
       return close(connection, .connectionLost("the client reads nothing"))
     }
@@ -117,6 +115,10 @@ struct LoopState: ~Copyable {
     case .send(let call, let message):
       guard let connection = connections[call] else { return }
       connection.engine.send(message, on: call.stream)
+      mark(connection)
+    case .answer(let call, let message):
+      guard let connection = connections[call] else { return }
+      connection.engine.send(message, on: call.stream, isAnswer: true)
       mark(connection)
     case .sendDisplacing(let call, let message, let limit):
       guard let connection = connections[call] else { return }

@@ -10,8 +10,7 @@ public struct FrameReader: Sendable {
   private var state = State.reading(PieceCutter())
   /// One at most; an array, which takes a word while it is empty.
   private var unfinishedBlocks: [UnfinishedHeaderBlock] = []
-  /// Frames of unknown type and CONTINUATIONs so far, modulo 2^32: what `next` does not hand out.
-  public internal(set) var passedOver: UInt32 = 0
+  private var passedOver: UInt32 = 0
   private var frameSize: UInt32
   private let headerBlockSize: UInt32
   let role: Endpoint
@@ -49,6 +48,12 @@ public struct FrameReader: Sendable {
     frameSize = UInt32(maximumFrameSize)
     headerBlockSize = UInt32(maximumHeaderBlock)
     prefaceMissing = role == .server ? UInt8(clientPreface.count) : 0
+  }
+
+  /// Frames of unknown type and CONTINUATIONs since the last time: what `next` does not hand out.
+  public mutating func takePassedOver() -> Int {
+    defer { passedOver = 0 }
+    return Int(passedOver)
   }
 
   /// The next frame; nil when `input` is used up. What is taken is removed from the front of `input`. Frames of unknown

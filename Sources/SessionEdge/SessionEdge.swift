@@ -12,7 +12,10 @@ public protocol EdgeCall: AnyObject, Sendable {
   /// Queues one message for writing. The edge itself does not bound the queue: the application does, by
   /// `bytesWritten`, which the edge reports for every message.
   func send(_ message: [UInt8])
-  /// The same for who queues many: the edge may sleep on until the caller has called `wake` of what is returned, which it
+  /// As `send`, in answer to a message of the client. What a client is sent, it may acknowledge, by as many frames as it takes;
+  /// being answered allows it nothing, or it could ask without end.
+  func answer(_ message: [UInt8])
+  /// The same as `send` for who queues many: the edge may sleep on until the caller has called `wake` of what is returned, which it
   /// does soon, and at best after it has let its locks go: waking a thread often means to be interrupted by it.
   /// - Parameter limit: given for a message that gives way to later ones: of those that were queued with a limit, the oldest
   ///   that have not begun to be written are dropped while more than `limit` bytes wait for the call. `messagesDropped` tells.

@@ -216,7 +216,7 @@ final class SessionHub: Sendable {
       // Before its Welcome a stream gets nothing.
       guard state.table.isLive(stream) else { return false }
       guard state.table.answerQueued(stream, frameBytes: pong.count) else { return true }
-      call.send(pong)
+      call.answer(pong)
       return false
     }
     if isSlow { end(call, StreamEnd(.slow, "pings are sent and their answers not read")) }
@@ -404,13 +404,13 @@ final class SessionHub: Sendable {
     }
     let end = StreamEnd(.helloTimeout, "no Hello came within \(limits.helloTimeout); the first frame must be Hello")
     for (call, stream) in late { finish(call, stream, end) }
-    let (counts, streams, isAfterBurst) = state.withLock { state in
+    let (counts, streams, moves, isAfterBurst) = state.withLock { state in
       let counts = state.table.counts
       let isAfterBurst = state.bursts.isOver(
         registrations: state.registrations, queuedBytes: counts.queuedBytes, now: now)
-      return (counts, state.table.streamCount, isAfterBurst)
+      return (counts, state.table.streamCount, state.mover.underWay, isAfterBurst)
     }
-    observer.sessionsChanged(counts, streams: streams)
+    observer.sessionsChanged(counts, streams: streams, movesUnderWay: moves)
     if isAfterBurst { return_free_pages() }
     placementTick()
     updateReadiness()

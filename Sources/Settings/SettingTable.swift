@@ -143,7 +143,10 @@ public enum Settings {
   public static let clientFrames = Setting(
     "max-client-frames", of: [.sessionManager], default: "200", type: .integer(1...100_000),
     help:
-      "HTTP/2 frames that one connection may send for each second, ten times as many at once; more with what it is sent."
+      """
+      HTTP/2 frames and messages that one connection may send for each second, and one for each open call; ten times as many at \
+      once; more with what it is sent.
+      """
   )
   public static let patience = Setting(
     "client-patience", of: [.sessionManager], default: "10s", type: .duration(.milliseconds(100)...(.seconds(300))),

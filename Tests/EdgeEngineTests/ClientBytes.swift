@@ -68,7 +68,7 @@ struct ServedConnection {
     case closed(StreamIdentifier, EdgeCloseReason)
   }
 
-  final class Call: EngineCall {
+  final class Call: Sendable {
     let stream: StreamIdentifier
     init(_ stream: StreamIdentifier) { self.stream = stream }
   }

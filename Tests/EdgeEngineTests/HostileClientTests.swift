@@ -85,6 +85,65 @@ import Testing
     #expect(!served.engine.isFinished)
   }
 
+  /// Each within its own frame, as gRPC's clients do.
+  @Test func aBurstIsAcknowledgedAfterAllOfItIsSent() throws {
+    var (served, client) = try connected()
+    FrameWriter.appendWindowUpdate(stream: 0, increment: 1 << 24, to: &client.bytes)
+    FrameWriter.appendWindowUpdate(stream: 1, increment: 1 << 24, to: &client.bytes)
+    served.receive(client.take())
+    for _ in 0..<15_000 { served.send([1, 2, 3], on: 1) }
+    served.produce()
+    for _ in 0..<15_000 { client.message([1], 1) }
+    served.receive(client.take())
+    #expect(!served.engine.isFinished)
+  }
+
+  /// What is asked is paid for by who asks, however it is answered.
+  @Test func answersEarnNothing() throws {
+    var (served, client) = try connected()
+    var answered = 0
+    while !served.engine.isFinished, answered < 5_000 {
+      client.message([1], 1)
+      served.receive(client.take())
+      served.engine.send([1], on: 1, isAnswer: true)
+      served.produce()
+      answered += 1
+    }
+    guard case .goAway(_, .enhanceYourCalm, _) = try served.said().last else {
+      Issue.record("after \(answered) questions the client was not told to be calm")
+      return
+    }
+    #expect(answered > 4_000)
+  }
+
+  @Test func messagesWithinOneFrameCountAsFrames() throws {
+    var (served, client) = try connected()
+    let frame = [UInt8](repeating: 0, count: 5 * 3_000)
+    client.data(frame, 1)
+    served.receive(client.take())
+    #expect(!served.engine.isFinished)
+    client.data(frame, 1)
+    served.receive(client.take())
+    guard case .goAway(_, .enhanceYourCalm, _) = try served.said().last else {
+      Issue.record("6,000 messages in two frames were not too many")
+      return
+    }
+  }
+
+  /// A proxy's connection bears more sustained frames than a client's: each call may be kept alive by messages of its own.
+  @Test(arguments: [1, 300]) func eachOpenCallMaySendAFrameASecond(calls: Int) throws {
+    var (served, client) = try connected()
+    for number in 1..<calls { client.open(StreamIdentifier(2 * number + 1)) }
+    served.receive(client.take())
+    // Three hundred frames a second, which 200 and the calls allow or don't; a minute is beyond the burst.
+    for _ in 0..<60 {
+      for number in 0..<300 { client.message([1], StreamIdentifier(2 * (number % calls) + 1)) }
+      served.receive(client.take())
+      served.pass(1_000)
+    }
+    #expect(served.engine.isFinished == (calls == 1))
+  }
+
   /// As many calls as may be open, at once, each after another one that asked where to go.
   @Test func aProxyBringsAllItsClientsBackAtOnce() throws {
     let limits = EngineLimits()

@@ -4,6 +4,9 @@ import SessionEdge
 import Testing
 
 @Suite struct ServerConnectionTests {
+  /// The shell's object for a connection is 60 bytes more: together they just fit what the allocator gives.
+  @Test func aConnectionTakesFewBytes() { #expect(MemoryLayout<ServerConnection>.size <= 172) }
+
   @Test(arguments: [Int.max, 1, 2, 3, 7, 64]) func aCallRunsFromHeadersToTrailers(pieces: Int) throws {
     var client = ClientBytes()
     client.open(1)

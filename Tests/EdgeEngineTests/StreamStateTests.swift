@@ -100,7 +100,7 @@ import Testing
   /// Half of the window is always open, which is more than a frame may have; so it cannot be exceeded either.
   @Test func aClientNeverWaitsForItsWindow() throws {
     var (served, client) = try connected()
-    for _ in 0..<8 { client.frame(0, flags: 0, 1, [UInt8](repeating: 0, count: 16_384)) }
+    for _ in 0..<8 { client.message([UInt8](repeating: 0, count: 16_379), 1) }
     served.receive(client.take())
     #expect(try served.said().count { $0 == .windowUpdate(1, 32_768) } == 4)
     #expect(!served.engine.isFinished)

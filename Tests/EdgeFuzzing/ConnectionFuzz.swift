@@ -202,7 +202,7 @@ struct ConnectionFuzz {
 }
 
 /// One call as the shell knows it; confined to the thread that fuzzes.
-final class FuzzCall: EngineCall {
+final class FuzzCall: Sendable {
   let stream: StreamIdentifier
   // Safe although it is not checked: no call leaves the `ConnectionFuzz` that made it, which runs on one thread.
   nonisolated(unsafe) var inputEnded = false

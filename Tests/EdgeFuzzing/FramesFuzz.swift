@@ -18,7 +18,7 @@ enum FramesFuzz {
   struct Outcome: Equatable {
     var frames: [Frame] = []
     var error: HTTP2Error?
-    var passedOver: UInt32 = 0
+    var passedOver = 0
     var isBetweenFrames = false
   }
 
@@ -35,7 +35,7 @@ enum FramesFuzz {
     } catch {
       outcome.error = error
     }
-    outcome.passedOver = reader.passedOver
+    outcome.passedOver = reader.takePassedOver()
     outcome.isBetweenFrames = reader.isBetweenFrames
     return outcome
   }

@@ -3,6 +3,8 @@ memory and time, and the sessions of others are served meanwhile. Docs/edge.md h
 
 from __future__ import annotations
 
+import signal
+
 import hpack
 import pytest
 from hyperframe import frame as frames
@@ -10,7 +12,11 @@ from pushring.v1 import message_pb2, sessions_pb2
 
 from harness.attacks import BOMB, FLOODS, METADATA, a_window_overflows, hellos
 from harness.bounds import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM, attacked
-from harness.http2 import Connection, client_frame, data, headers, hello, raw_frame, request, window_update
+from harness.http2 import Connection, client_frame, data, headers, hello, message, raw_frame, request, window_update
+from harness.waiting import eventually
+
+# Of gRPC.
+DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED = "4", "8"
 
 # Floods
 
@@ -34,6 +40,30 @@ def test_hellos_are_limited_on_a_connection(impatient, pod):
     connection.close()
 
 
+def test_hellos_are_refused_while_too_many_wait_for_the_registry(own_cluster):
+    """8,192 of the pod, from nine connections of strangers while Redis hangs, and nobody has noticed yet."""
+    cluster = own_cluster(pods=1, options={"--lease": "20s", "--redis-timeout": "15s"})
+    pod = cluster.pods["pod-0"]
+    connections = [Connection(pod.address) for _ in range(9)]
+    cluster.redis.child.send(signal.SIGSTOP)
+    try:
+        for connection in connections:
+            connection.send(b"".join(headers(s) + data(s, hello("many")) for s in range(1, 2_001, 2)))
+
+        def refused() -> int:
+            for connection in connections:
+                connection.read()
+            return sum(len(connection.resets) for connection in connections)
+
+        eventually("the others are refused", lambda: refused() == 9_000 - 8_192)
+        assert {status for connection in connections for status in connection.statuses.values()} == {RESOURCE_EXHAUSTED}
+    finally:
+        cluster.redis.child.send(signal.SIGCONT)
+        for connection in connections:
+            connection.close()
+    eventually("it registers again", lambda: Connection(pod.address).open_session("later"))
+
+
 def test_calls_beyond_the_limit_are_refused_and_the_others_stay(pod):
     with attacked(pod):
         connection = Connection(pod.address).open_session("many")
@@ -50,9 +80,34 @@ def test_a_call_without_its_message_ends(pod, method):
     with attacked(pod):
         connection = Connection(pod.address)
         connection.send(headers(1, request(f"/{method}")))
-        ended = lambda: [frame for frame in connection.of(frames.HeadersFrame) if "END_STREAM" in frame.flags]
-        assert connection.read_until(ended), connection.frames
-        assert dict(hpack.Decoder().decode(ended()[0].data))["grpc-status"] == "4"
+        assert connection.read_until(lambda: connection.statuses), connection.frames
+        assert connection.statuses == {1: DEADLINE_EXCEEDED}
+        connection.close()
+
+
+# Messages
+
+
+def test_a_message_that_is_too_large_ends_its_call_before_it_came(pod):
+    with attacked(pod):
+        connection = Connection(pod.address).open_session("large")
+        connection.send(headers(3) + data(3, b"\0" + (64 * 1024 + 1).to_bytes(4, "big")))
+        assert connection.read_until(lambda: connection.statuses), connection.frames
+        assert connection.statuses == {3: RESOURCE_EXHAUSTED}
+        connection.close()
+
+
+def test_messages_that_are_not_completed_share_a_bound(pod):
+    """Of 256 KiB: four calls that wait for the end of a message of 60,000 bytes have a place, a fifth has not."""
+    with attacked(pod, mebibytes=8):
+        connection = Connection(pod.address)
+        for number in range(5):
+            stream = 2 * number + 1
+            part = (message(b"\1" * 60_000))[:-1]
+            connection.send(headers(stream))
+            connection.send(b"".join(data(stream, part[start : start + 16_000]) for start in range(0, len(part), 16_000)))
+        assert connection.read_until(lambda: connection.statuses), connection.frames
+        assert connection.statuses == {9: RESOURCE_EXHAUSTED}
         connection.close()
 
 

@@ -6,7 +6,7 @@ import SessionEdge
 struct EchoServer {
   private var engine = ServerConnection(limits: SharedLimits(EngineLimits()), now: 0)
 
-  private final class Call: EngineCall {
+  private final class Call: Sendable {
     let stream: StreamIdentifier
     init(_ stream: StreamIdentifier) { self.stream = stream }
   }

@@ -9,10 +9,13 @@ import socket
 import time
 from typing import Callable
 
+from pushring.v1 import sessions_pb2
+
 from .http2 import (
     PREFACE,
     SETTINGS_ACKNOWLEDGED,
     Connection,
+    client_frame,
     data,
     headers,
     hello,
@@ -61,6 +64,29 @@ FLOODS: dict[str, Callable[[str], Connection]] = {
     "HPACK bomb": flood(lambda stream: headers(stream, BOMB), count=20, acknowledge=False),
     "calls that stay open": flood(headers),
 }
+
+
+
+def session_flood(payload: bytes, count: int) -> Callable[[str], Connection]:
+    """A session that was welcomed, and reads what it is answered."""
+
+    def attack(address: str) -> Connection:
+        connection = Connection(address)
+        connection.send(window_update(0, 1 << 30) + headers(1) + window_update(1, 1 << 30) + data(1, hello("flood")))
+        if not connection.read_until(lambda: connection.welcomed):
+            return connection
+        for _ in range(count):
+            if not connection.send(data(1, payload) * 100):
+                break
+            connection.read(0)
+        return connection.read_to_end()
+
+    return attack
+
+
+_PING = client_frame(ping=sessions_pb2.Ping(nonce=1))
+FLOODS["Pings of a session, each answered"] = session_flood(_PING, MANY // 100)
+FLOODS["messages, many to a frame"] = session_flood(client_frame(acknowledge=sessions_pb2.Acknowledge()) * 1_000, 1)
 
 
 huge_metadata = flood(lambda stream: headers(stream, METADATA))

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 
+import hpack
 from hyperframe import frame as frames
 from pushring.v1 import sessions_pb2
 
@@ -147,6 +148,13 @@ class Connection:
     def words(self) -> str:
         gone = self.of(frames.GoAwayFrame)
         return gone[-1].additional_data.decode() if gone else ""
+
+    @property
+    def statuses(self) -> dict[int, str]:
+        """`grpc-status` of the streams that have ended with one. Blocks are decoded one by one: the server uses no table."""
+        ends = [frame for frame in self.of(frames.HeadersFrame) if "END_STREAM" in frame.flags]
+        fields = {frame.stream_id: dict(hpack.Decoder().decode(frame.data)) for frame in ends}
+        return {stream: found["grpc-status"] for stream, found in fields.items() if "grpc-status" in found}
 
     @property
     def resets(self) -> list[int]:

@@ -26,17 +26,10 @@ import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-TESTS = REPOSITORY / "Tests" / "EndToEnd"
-STUBS = REPOSITORY / ".build" / "end-to-end" / "python"
-sys.path[:0] = [str(TESTS), str(STUBS)]
-
-import subprocess  # noqa: E402
-
-subprocess.run(
-    [sys.executable, str(REPOSITORY / "Docs" / "examples" / "python" / "generate.py"), str(STUBS)], check=True, timeout=120
-)
+sys.path.insert(0, str(REPOSITORY / "Tests" / "EndToEnd"))
 
 import grpc  # noqa: E402
+import harness.stubs  # noqa: E402, F401
 from harness.clients import Clients  # noqa: E402
 from harness.cluster import CLUSTER, Cluster  # noqa: E402
 from harness.load import Load, check_no_success_hid_a_session  # noqa: E402

@@ -197,8 +197,8 @@ extension RedisClient {
     try await evaluate(script, calls: [RedisScriptCall(keys: keys, arguments: arguments)])[0].get()
   }
 
-  /// All in one pipeline; one result each, in order. Calls that the server answered with NOSCRIPT did not run: they are
-  /// sent once more, after the script was loaded.
+  /// All in one pipeline; one result each, in order. Scripts that the server answered with NOSCRIPT did not run: they are
+  /// sent once more, after the script was loaded, without the commands before and after, which have run.
   public func evaluate(
     _ script: RedisScript, calls: [RedisScriptCall]
   ) async -> [Result<RedisValue, RedisError>] {
@@ -206,15 +206,26 @@ extension RedisClient {
     do throws(RedisError) {
       let known = scripts.withLock { $0[script] }
       let sha1 = if let known { known } else { try await load(script) }
-      var results = await pipeline(calls.map { $0.command(sha1: sha1) })
+      var results = await results(of: calls, sha1: sha1)
       let missing = results.indices.filter { Self.isMissingScript(results[$0]) }
       guard !missing.isEmpty else { return results }
       let reloaded = try await load(script)
-      let repeated = await pipeline(missing.map { calls[$0].command(sha1: reloaded) })
+      let repeated = await self.results(of: missing.map { calls[$0].withoutCompanions }, sha1: reloaded)
       for (index, result) in zip(missing, repeated) { results[index] = result }
       return results
     } catch {
       return calls.map { _ in .failure(error) }
+    }
+  }
+
+  private func results(
+    of calls: [RedisScriptCall], sha1: RedisArgument
+  ) async -> [Result<RedisValue, RedisError>] {
+    let commands = calls.map { $0.commands(sha1: sha1) }
+    var replies = await pipeline(commands.flatMap { $0 })[...]
+    return zip(calls, commands).map { call, commands in
+      defer { replies = replies.dropFirst(commands.count) }
+      return call.result(replies.prefix(commands.count))
     }
   }
 

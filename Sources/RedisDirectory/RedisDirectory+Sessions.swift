@@ -55,11 +55,11 @@ extension RedisDirectory {
     let sent = started.duration(to: .now)
     // The index first: a record that no index knows of would outlive its pod, an index entry without a record is
     // harmless.
-    let replies = await evaluate(
+    let replies = await client.evaluate(
       Scripts.register,
-      requests.map { request in
-        CompanionCall(
-          key: keys.sessions(of: request.key.user),
+      calls: requests.map { request in
+        RedisScriptCall(
+          keys: [keys.sessions(of: request.key.user)],
           arguments: [
             RedisArgument(request.key.session.text), RedisArgument(podID), RedisArgument(incarnation.rawValue),
             RedisArgument(request.lastEpoch.rawValue), latest, request.reportsTakeover ? "" : "move",
@@ -68,7 +68,8 @@ extension RedisDirectory {
     var results: [Result<Registration?, DirectoryError>] = []
     var takeovers: [(replaced: SessionRecord, by: SessionRecord)] = []
     for (request, reply) in zip(requests, replies) {
-      let answer = reply.flatMap { registration(of: request.key, podID: podID, incarnation: incarnation, from: $0) }
+      let answer = reply.mapError { failed(Scripts.register.name, $0) }
+        .flatMap { registration(of: request.key, podID: podID, incarnation: incarnation, from: $0) }
       results.append(answer.map(\.registration))
       guard case .success(let (registration, time)) = answer else { continue }
       state.withLock { $0.serverClock.answered(time, toCallSent: sent, wasLate: registration == nil) }

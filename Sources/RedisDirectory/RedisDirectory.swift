@@ -25,7 +25,6 @@ public final class RedisDirectory: Sendable {
     var isPublishingScheduled = false
     var clusterSettings: DirectorySettings?
     var views = ViewCache()
-    var sha1ByScript: [String: RedisArgument] = [:]
   }
 
   public init(client: RedisClient, cluster: ClusterName, settings: DirectorySettings = .init(), logger: Logger) {
@@ -62,6 +61,15 @@ extension RedisDirectory {
     if publishes, reply.wait > .zero { schedulePublishing(after: reply.wait) }
     if reply.status == "incompatible" { throw try incompatible(&reply.rest) }
     return reply
+  }
+
+  /// Calls a script of one key, with a command on another slot right before or after it.
+  func evaluate(
+    _ script: RedisScript, key: String, arguments: [RedisArgument], before: RedisCommand? = nil,
+    after: RedisCommand? = nil
+  ) async throws(DirectoryError) -> RedisValue {
+    let call = RedisScriptCall(keys: [key], arguments: arguments, before: before, after: after)
+    return try await client.evaluate(script, calls: [call])[0].mapError { failed(script.name, $0) }.get()
   }
 
   /// What went wrong with a call, for people: which cluster, which address, what to do.

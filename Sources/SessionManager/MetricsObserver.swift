@@ -23,6 +23,7 @@ public final class MetricsObserver: SessionManagerObserver {
   private let podsProvenGone = Counter(label: "pushring_pods_proven_gone_total")
   private let sweptRecords = Counter(label: "pushring_swept_records_total")
   private let droppedCleanUps = Counter(label: "pushring_clean_ups_dropped_total")
+  private let movesUnderWay = Gauge(label: "pushring_moves_under_way")
   private let moveSeconds = Timer(label: "pushring_move_seconds")
   private let moves: [MoveOutcome: Counter]
   private let outcomes: [Outcome: Counter]
@@ -48,10 +49,11 @@ public final class MetricsObserver: SessionManagerObserver {
       })
   }
 
-  public func sessionsChanged(_ counts: SessionCounts, streams count: Int) {
+  public func sessionsChanged(_ counts: SessionCounts, streams count: Int, movesUnderWay moves: Int) {
     sessions.record(counts.live)
     queuedBytes.record(counts.queuedBytes)
     streams.record(count)
+    movesUnderWay.record(moves)
   }
 
   public func sessionWelcomed(registration duration: Duration) {

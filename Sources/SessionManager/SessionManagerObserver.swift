@@ -29,7 +29,8 @@ public struct DeliveryTally: Hashable, Sendable {
 
 /// Called from any thread, and must not block.
 public protocol SessionManagerObserver: Sendable {
-  func sessionsChanged(_ counts: SessionCounts, streams: Int)
+  /// - Parameter movesUnderWay: sessions that were asked to go to another pod, and are neither there yet nor given up.
+  func sessionsChanged(_ counts: SessionCounts, streams: Int, movesUnderWay: Int)
   func sessionWelcomed(registration: Duration)
   /// By the pod; `taken-over` and the like.
   func streamEnded(_ reason: EndReason)

@@ -1,25 +1,19 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 import sys
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-END_TO_END = HERE.parent / "EndToEnd"
-STUBS = REPOSITORY / ".build" / "end-to-end" / "python"
 
-# The harness is that of the end-to-end tests, and its clients are written from the .proto files alone.
-sys.path[:0] = [str(HERE), str(END_TO_END), str(STUBS)]
-subprocess.run(
-    [sys.executable, str(REPOSITORY / "Docs" / "examples" / "python" / "generate.py"), str(STUBS)], check=True, timeout=120
-)
+# The harness is that of the end-to-end tests.
+sys.path[:0] = [str(HERE), str(HERE.parent / "EndToEnd")]
 
+import harness.stubs  # noqa: E402, F401
 from chart import helm, schemas  # noqa: E402
 from chart.kubelet import Node  # noqa: E402
-from harness.clients import Clients  # noqa: E402
+from harness.fixtures import clients  # noqa: E402, F401
 
 live_nodes: list[Node] = []
 
@@ -38,13 +32,6 @@ def run(tmp_path):
     for node in made:
         live_nodes.remove(node)
         node.stop()
-
-
-@pytest.fixture
-def clients():
-    made = Clients()
-    yield made
-    made.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,24 +1,17 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 import sys
 
 import grpc
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-STUBS = REPOSITORY / ".build" / "end-to-end" / "python"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-# The clients are written from the .proto files alone, so their code is generated here, before anything imports it.
-sys.path[:0] = [str(HERE), str(STUBS)]
-subprocess.run(
-    [sys.executable, str(REPOSITORY / "Docs" / "examples" / "python" / "generate.py"), str(STUBS)], check=True, timeout=120
-)
-
-from harness.clients import Clients, RawStream  # noqa: E402
+import harness.stubs  # noqa: E402, F401
+from harness.clients import RawStream  # noqa: E402
 from harness.cluster import Cluster  # noqa: E402
+from harness.fixtures import clients  # noqa: E402, F401
 from harness.program import run  # noqa: E402
 from pushring.v1 import push_pb2, push_pb2_grpc  # noqa: E402
 
@@ -92,13 +85,6 @@ def own_cluster(tmp_path):
     yield make
     for cluster in made:
         stop_cluster(cluster)
-
-
-@pytest.fixture
-def clients():
-    made = Clients()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -313,8 +313,10 @@ def test_a_session_that_moves_while_messages_are_dropped_hears_of_each(own_clust
             slow = sum(push() for _ in range(PUSHES))
             assert slow > 0
             rebalance = Child("rebalance", [program(), "rebalance", "apply", *cluster.registry], tmp_path)
-            # Pods take an order after a renewal; by then Reconnect waits in the phone's queue.
-            time.sleep(2.0)
+            stays = cluster.pods["pod-0"]
+            eventually(
+                "Reconnect waits in the phone's queue", lambda: cluster.metric(stays, "pushring_moves_under_way") == 1
+            )
             slow += sum(push() for _ in range(20))
             client.send(signal.SIGCONT)
             # Into the middle of the move.

@@ -2,24 +2,18 @@ from __future__ import annotations
 
 import os
 import pathlib
-import subprocess
 import sys
 import uuid
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-END_TO_END = HERE.parent / "EndToEnd"
-STUBS = REPOSITORY / ".build" / "end-to-end" / "python"
 
-# The harness is that of the end-to-end tests, and its clients are written from the .proto files alone.
-sys.path[:0] = [str(HERE), str(END_TO_END), str(STUBS)]
-subprocess.run(
-    [sys.executable, str(REPOSITORY / "Docs" / "examples" / "python" / "generate.py"), str(STUBS)], check=True, timeout=120
-)
+# The harness is that of the end-to-end tests.
+sys.path[:0] = [str(HERE), str(HERE.parent / "EndToEnd")]
 
-from harness.clients import Clients  # noqa: E402
+import harness.stubs  # noqa: E402, F401
+from harness.fixtures import clients  # noqa: E402, F401
 from image import podman  # noqa: E402
 from image.cluster import Cluster, Network  # noqa: E402
 
@@ -61,13 +55,6 @@ def cluster(image, redis_image, network):
     yield made
     live_clusters.remove(made)
     made.stop()
-
-
-@pytest.fixture
-def clients():
-    made = Clients()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -67,7 +67,8 @@ extension EngineLimits {
     self.init()
     concurrentCalls = configuration.maximumCallsPerConnection
     receivedMessageBytes = configuration.maximumReceivedMessageBytes
-    incompleteBytes = max(incompleteBytes, configuration.maximumReceivedMessageBytes * 4)
+    incompleteBytes = configuration.maximumReceivedMessageBytes * 4
+    headerListBytes = configuration.headerListBytes
     patience = configuration.patience.milliseconds
     idle = configuration.idleTimeout.milliseconds
     keepAliveInterval = configuration.keepAliveInterval.milliseconds

@@ -124,6 +124,8 @@ public struct EdgeConfiguration: Sendable, Hashable {
   public var keepAliveTimeout: Duration = .seconds(10)
   /// A larger message from a client ends its call with RESOURCE_EXHAUSTED.
   public var maximumReceivedMessageBytes: Int = 64 * 1024
+  /// Bytes of a call's header list, by HTTP/2's count; a larger one is refused with status 431.
+  public var headerListBytes: Int = 16 * 1024
   /// How many threads move bytes; 0: one for each core.
   public var threads: Int = 0
 

@@ -148,6 +148,14 @@ public enum Settings {
       once; more with what it is sent.
       """
   )
+  public static let clientMessage = Setting(
+    "max-client-message", of: [.sessionManager], default: "65536", type: .integer(1_024...16_777_216),
+    help:
+      "Largest message of a client in bytes; larger ones end their call. Four times as much may be incomplete on a connection."
+  )
+  public static let clientHeaders = Setting(
+    "max-client-headers", of: [.sessionManager], default: "16384", type: .integer(4_096...1_048_576),
+    help: "Largest header list of a call in bytes, by HTTP/2's count; larger ones are refused with 431.")
   public static let patience = Setting(
     "client-patience", of: [.sessionManager], default: "10s", type: .duration(.milliseconds(100)...(.seconds(300))),
     help:
@@ -199,7 +207,7 @@ public enum Settings {
     maximumSessions.description, keepAliveInterval.description,
     keepAliveTimeout.description, edgeThreads.description, connectionsPerAddress.description,
     newConnections.description, callsPerConnection.description, newCalls.description, clientFrames.description,
-    patience.description, idleTimeout.description,
+    clientMessage.description, clientHeaders.description, patience.description, idleTimeout.description,
     senderListen.description, senderAdminListen.description, strategy.description, noGrouping.description,
     maximumInFlight.description, pushTimeout.description, auditInterval.description,
     endpoint.description, connectTimeout.description, maximumBackoff.description, sender.description,

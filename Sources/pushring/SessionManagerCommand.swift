@@ -50,6 +50,8 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.newConnections) var newConnections: String?
   @Option(Settings.newCalls) var newCalls: String?
   @Option(Settings.clientFrames) var clientFrames: String?
+  @Option(Settings.clientMessage) var clientMessage: String?
+  @Option(Settings.clientHeaders) var clientHeaders: String?
   @Option(Settings.patience) var patience: String?
   @Option(Settings.idleTimeout) var idleTimeout: String?
   @OptionGroup var registry: RegistryOptions
@@ -70,7 +72,8 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.connectionsPerAddress, connectionsPerAddress),
       SettingFlag(Settings.callsPerConnection, callsPerConnection),
       SettingFlag(Settings.newConnections, newConnections), SettingFlag(Settings.newCalls, newCalls),
-      SettingFlag(Settings.clientFrames, clientFrames), SettingFlag(Settings.patience, patience),
+      SettingFlag(Settings.clientFrames, clientFrames), SettingFlag(Settings.clientMessage, clientMessage),
+      SettingFlag(Settings.clientHeaders, clientHeaders), SettingFlag(Settings.patience, patience),
       SettingFlag(Settings.idleTimeout, idleTimeout),
     ] + registry.flags + common.flags
   }
@@ -188,6 +191,8 @@ extension EdgeConfiguration {
     newConnectionsPerSecondAndAddress = try settings.required(Settings.newConnections)
     newCallsPerSecond = try settings.required(Settings.newCalls)
     framesPerSecond = try settings.required(Settings.clientFrames)
+    maximumReceivedMessageBytes = try settings.required(Settings.clientMessage)
+    headerListBytes = try settings.required(Settings.clientHeaders)
     patience = try settings.required(Settings.patience)
     idleTimeout = try settings.required(Settings.idleTimeout)
   }

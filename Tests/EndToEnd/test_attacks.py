@@ -97,6 +97,18 @@ def test_a_message_that_is_too_large_ends_its_call_before_it_came(pod):
         connection.close()
 
 
+def test_the_bounds_on_messages_and_header_lists_are_settings(own_cluster):
+    cluster = own_cluster(pods=1, options={"--max-client-message": "2000", "--max-client-headers": "4096"})
+    connection = Connection(cluster.pods["pod-0"].address)
+    connection.send(headers(1) + data(1, b"\0" + (2_001).to_bytes(4, "big")))
+    connection.send(headers(3, request("/a/b", *[(b"x", b"y" * 100)] * 32)))
+    assert connection.read_until(lambda: len(connection.of(frames.HeadersFrame)) == 2), connection.frames
+    assert connection.statuses == {1: RESOURCE_EXHAUSTED}
+    answers = {frame.stream_id: dict(hpack.Decoder().decode(frame.data)) for frame in connection.of(frames.HeadersFrame)}
+    assert answers[3][":status"] == "431"
+    connection.close()
+
+
 def test_messages_that_are_not_completed_share_a_bound(pod):
     """Of 256 KiB: four calls that wait for the end of a message of 60,000 bytes have a place, a fifth has not."""
     with attacked(pod, mebibytes=8):

@@ -89,11 +89,11 @@ def own_cluster(tmp_path):
 
 @pytest.fixture
 def raw():
-    """Opens raw Connect calls: raw(address)."""
+    """Opens raw Connect calls: raw(address, (name, value), ...) with metadata."""
     streams = []
 
-    def open_stream(address: str) -> RawStream:
-        streams.append(RawStream(address))
+    def open_stream(address: str, *metadata: tuple[str, str]) -> RawStream:
+        streams.append(RawStream(address, *metadata))
         return streams[-1]
 
     yield open_stream

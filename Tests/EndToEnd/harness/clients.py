@@ -129,11 +129,11 @@ class StreamStatus:
 class RawStream:
     """One Connect call, frame by frame, and nothing by itself: it reads only when asked to."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, *metadata: tuple[str, str]):
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0)]
         self.channel = grpc.insecure_channel(address, options=options)
         self.frames: queue.Queue = queue.Queue()
-        self.call = sessions_pb2_grpc.SessionsStub(self.channel).Connect(iter(self.frames.get, None))
+        self.call = sessions_pb2_grpc.SessionsStub(self.channel).Connect(iter(self.frames.get, None), metadata=metadata)
         self.reader = concurrent.futures.ThreadPoolExecutor(max_workers=1)
 
     def send(self, **frame) -> "RawStream":

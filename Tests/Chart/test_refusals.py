@@ -128,6 +128,18 @@ def test_the_schema_refuses(name, major):
     assert "values don't meet the specifications of the schema" in told and key in told, told
 
 
+@pytest.mark.parametrize("major", helm.MAJORS)
+def test_null_for_a_value_without_a_default_elsewhere_is_refused_by_its_name(major):
+    """Not by an error in a template, nor rendered as nothing."""
+    required = [name for name, _, may_be_null in helm.values() if not may_be_null]
+    assert {"cluster__name", "sessionManager__replicas", "sessionManager__startupProbe", "networkPolicy__dnsPorts"} <= set(required)
+    innermost = [name for name in required if not any(other.startswith(f"{name}__") for other in required)]
+    told = helm.refusal(major, **{name: "null" for name in innermost})
+    assert "values don't meet the specifications of the schema" in told
+    for name in innermost:
+        assert name.split("__")[-1] in told, name
+
+
 def test_a_drain_that_is_given_its_time_is_not_refused():
     helm.template(sessionManager__terminationGracePeriodSeconds="60")
     helm.template(sender__terminationGracePeriodSeconds="25")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import pathlib
 import subprocess
+from typing import Iterator
 
 import yaml
 from harness.program import REPOSITORY
@@ -84,3 +86,13 @@ def refusal(major: str = "helm3", values: str | None = None, **settings: str) ->
 
 def value_files() -> list[str]:
     return sorted(path.stem for path in CI.glob("*.yaml"))
+
+
+def values(path: tuple[str, ...] = (), schema: dict | None = None) -> Iterator[tuple[str, dict, bool]]:
+    """The path of each value, as a setting's name; its schema; and whether it may be null."""
+    schema = schema or json.loads((CHART / "values.schema.json").read_text())
+    for key, each in schema["properties"].items():
+        if "description" in each or "properties" in each:
+            yield "__".join((*path, key)), each, key not in schema.get("required", [])
+        if "properties" in each:
+            yield from values((*path, key), each)

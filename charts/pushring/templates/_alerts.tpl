@@ -1,7 +1,7 @@
 {{/* The alerts, as Docs/operations.md has them. {m} is the selector of this release's series. */}}
 {{- define "pushring.alerts" -}}
 {{- $limits := .Values.metrics.prometheusRule.thresholds -}}
-{{- $lease := divf (include "pushring.milliseconds" .Values.cluster.lease | float64) 3000 -}}
+{{- $lease := divf (include "pushring.milliseconds" (include "pushring.duration" (list . "cluster.lease")) | float64) 3000 -}}
 {{- $m := printf "namespace=%q,pod=~%q" .Release.Namespace (printf "%s-.*" (include "pushring.fullname" .)) -}}
 - alert: PushRingSessionsMissed
   expr: sum(increase(pushring_audit_missed_sessions_total{ {{- $m -}} }[15m])) > 0

@@ -58,14 +58,14 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- define "pushring.podLabels" -}}
 {{- $root := index . 0 -}}
 {{ include "pushring.selector" . }}
-{{- with merge (dict) (index . 2) $root.Values.commonLabels }}
+{{- with merge (dict) (default (dict) (index . 2)) (default (dict) $root.Values.commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
 {{/* The annotations of a resource, with their key, or nothing. Arguments: a list of the root context and further annotations. */}}
 {{- define "pushring.annotations" -}}
-{{- $all := merge (dict) (default (dict) (index . 1)) (index . 0).Values.commonAnnotations -}}
+{{- $all := merge (dict) (default (dict) (index . 1)) (default (dict) (index . 0).Values.commonAnnotations) -}}
 {{- with $all }}
 annotations:
   {{- toYaml . | nindent 2 }}

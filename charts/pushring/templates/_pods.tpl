@@ -19,7 +19,7 @@ imagePullSecrets:
 {{- $root := index . 0 -}}
 {{- $part := index . 1 -}}
 {{- $component := index . 2 -}}
-{{- with merge (dict) $part.nodeSelector (index . 3) }}
+{{- with merge (dict) (default (dict) $part.nodeSelector) (index . 3) }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -98,7 +98,7 @@ lifecycle:
   valueFrom:
     secretKeyRef:
       name: {{ include "pushring.redisURLSecret" . }}
-      key: {{ ternary .Values.redis.external.existingSecret.key "url" (ne .Values.redis.external.existingSecret.name "") }}
+      key: {{ ternary "url" .Values.redis.external.existingSecret.key (empty .Values.redis.external.existingSecret.name) }}
 {{- if include "pushring.hasCA" . }}
 - name: PUSHRING_REDIS_CA_FILE
   value: /etc/pushring/redis-ca/{{ .Values.redis.external.ca.key }}
@@ -165,5 +165,5 @@ volumes:
 {{- with $root.Values.redis.external.url -}}
 {{- $_ := set $own "checksum/redis-url" (sha256sum .) -}}
 {{- end -}}
-{{- include "pushring.annotations" (list $root (merge $own (index . 1).podAnnotations)) -}}
+{{- include "pushring.annotations" (list $root (merge $own (default (dict) (index . 1).podAnnotations))) -}}
 {{- end -}}

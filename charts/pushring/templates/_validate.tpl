@@ -29,7 +29,7 @@
 {{- if and $external.ca.secretName $external.ca.configMapName -}}
 {{- $problems = append $problems "redis.external.ca.secretName and redis.external.ca.configMapName are both set: leave one of them empty" -}}
 {{- end -}}
-{{- if and $hasCA (hasPrefix "redis://" $external.url) -}}
+{{- if and $hasCA (hasPrefix "redis://" (default "" $external.url)) -}}
 {{- $problems = append $problems "redis.external.ca is set and redis.external.url begins with redis://, which is not encrypted: make it rediss://, or leave the CA out" -}}
 {{- end -}}
 {{- if and $bundled.enabled (ne $bundled.maxMemoryPolicy "noeviction") -}}
@@ -40,14 +40,15 @@
 
 {{- define "pushring.clusterProblems" -}}
 {{- $problems := list -}}
-{{- $cluster := .Values.cluster -}}
-{{- $lease := include "pushring.milliseconds" $cluster.lease | int64 -}}
-{{- if gt (mul 2 (include "pushring.milliseconds" $cluster.renewalInterval | int64)) $lease -}}
-{{- $problems = append $problems (printf "cluster.renewalInterval (%s) is more than half of cluster.lease (%s): one late renewal would end a lease. Renew more often" $cluster.renewalInterval $cluster.lease) -}}
+{{- $lease := include "pushring.duration" (list . "cluster.lease") -}}
+{{- $renewal := include "pushring.duration" (list . "cluster.renewalInterval") -}}
+{{- if gt (mul 2 (include "pushring.milliseconds" $renewal | int64)) (include "pushring.milliseconds" $lease | int64) -}}
+{{- $problems = append $problems (printf "cluster.renewalInterval (%s) is more than half of cluster.lease (%s): one late renewal would end a lease. Renew more often" $renewal $lease) -}}
 {{- end -}}
-{{- $keepalive := .Values.sessionManager.config.keepaliveInterval -}}
-{{- if ge (include "pushring.milliseconds" $keepalive | int64) (include "pushring.milliseconds" $cluster.grace | int64) -}}
-{{- $problems = append $problems (printf "sessionManager.config.keepaliveInterval (%s) is not shorter than cluster.grace (%s): a pod that is given up could still have streams. Shorten it" $keepalive $cluster.grace) -}}
+{{- $keepalive := include "pushring.duration" (list . "sessionManager.config.keepaliveInterval") -}}
+{{- $grace := include "pushring.duration" (list . "cluster.grace") -}}
+{{- if ge (include "pushring.milliseconds" $keepalive | int64) (include "pushring.milliseconds" $grace | int64) -}}
+{{- $problems = append $problems (printf "sessionManager.config.keepaliveInterval (%s) is not shorter than cluster.grace (%s): a pod that is given up could still have streams. Shorten it" $keepalive $grace) -}}
 {{- end -}}
 {{- $name := include "pushring.fullname" . -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
@@ -67,16 +68,18 @@
 {{- define "pushring.lifeProblems" -}}
 {{- $problems := list -}}
 {{- $pods := .Values.sessionManager -}}
-{{- $needed := include "pushring.neededGrace" (list $pods $pods.config.drainDeadline) | int64 -}}
+{{- $needed := include "pushring.neededGrace" (list . $pods "sessionManager.config.drainDeadline") | int64 -}}
+{{- $deadline := include "pushring.duration" (list . "sessionManager.config.drainDeadline") -}}
 {{- with $pods.terminationGracePeriodSeconds -}}
 {{- if lt (int64 .) $needed -}}
-{{- $problems = append $problems (printf "sessionManager.terminationGracePeriodSeconds is %d, and a drain may take %d s (preStopSleepSeconds %d, config.drainDeadline %s, and 15): a pod would be killed with sessions on it. Raise it, or leave it out" (int64 .) $needed (int64 $pods.preStopSleepSeconds) $pods.config.drainDeadline) -}}
+{{- $problems = append $problems (printf "sessionManager.terminationGracePeriodSeconds is %d, and a drain may take %d s (preStopSleepSeconds %d, config.drainDeadline %s, and 15): a pod would be killed with sessions on it. Raise it, or leave it out" (int64 .) $needed (int64 $pods.preStopSleepSeconds) $deadline) -}}
 {{- end -}}
 {{- end -}}
-{{- $needed = include "pushring.neededGrace" (list .Values.sender .Values.sender.config.pushTimeout) | int64 -}}
+{{- $needed = include "pushring.neededGrace" (list . .Values.sender "sender.config.pushTimeout") | int64 -}}
+{{- $deadline = include "pushring.duration" (list . "sender.config.pushTimeout") -}}
 {{- with .Values.sender.terminationGracePeriodSeconds -}}
 {{- if lt (int64 .) $needed -}}
-{{- $problems = append $problems (printf "sender.terminationGracePeriodSeconds is %d, and pushes under way may take %d s (preStopSleepSeconds %d, config.pushTimeout %s, and 15). Raise it, or leave it out" (int64 .) $needed (int64 $.Values.sender.preStopSleepSeconds) $.Values.sender.config.pushTimeout) -}}
+{{- $problems = append $problems (printf "sender.terminationGracePeriodSeconds is %d, and pushes under way may take %d s (preStopSleepSeconds %d, config.pushTimeout %s, and 15). Raise it, or leave it out" (int64 .) $needed (int64 $.Values.sender.preStopSleepSeconds) $deadline) -}}
 {{- end -}}
 {{- end -}}
 {{- $budget := $pods.podDisruptionBudget -}}

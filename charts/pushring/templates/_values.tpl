@@ -15,14 +15,40 @@
 {{- divf (include "pushring.milliseconds" . | float64) 1000 | ceil | int64 -}}
 {{- end -}}
 
+{{/* What the program takes for each duration, and has where the value is null; Sources/Settings/SettingTable.swift says the same. */}}
+{{- define "pushring.durations" -}}
+cluster.lease: {default: 3s, least: 300ms, most: 5m}
+cluster.renewalInterval: {default: 1s, least: 100ms, most: 100s}
+cluster.grace: {default: 60s, least: 1s, most: 1h}
+cluster.recoveryWait: {default: "", least: 0s, most: 48h}
+cluster.redisTimeout: {default: 2s, least: 50ms, most: 1m}
+sessionManager.config.moveDeadline: {default: 10s, least: 100ms, most: 1m}
+sessionManager.config.drainDeadline: {default: 20s, least: 0s, most: 1h}
+sessionManager.config.helloTimeout: {default: 5s, least: 100ms, most: 5m}
+sessionManager.config.keepaliveInterval: {default: 30s, least: 100ms, most: 1h}
+sessionManager.config.keepaliveTimeout: {default: 10s, least: 100ms, most: 5m}
+sessionManager.config.clientPatience: {default: 10s, least: 100ms, most: 5m}
+sessionManager.config.idleTimeout: {default: 60s, least: 100ms, most: 24h}
+sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
+{{- end -}}
+
+{{/* What a duration is in effect, or nothing. Arguments: the root context, and the value's path as above. */}}
+{{- define "pushring.duration" -}}
+{{- $path := index . 1 -}}
+{{- $value := (index . 0).Values -}}
+{{- range splitList "." $path -}}{{- $value = get $value . -}}{{- end -}}
+{{- default (get (include "pushring.durations" . | fromYaml) $path).default $value -}}
+{{- end -}}
+
 {{- define "pushring.hasPreStopSleep" -}}
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}yes{{- end -}}
 {{- end -}}
 
-{{/* The program ends what is left ten seconds after its deadline; five more are for starting and stopping. */}}
+{{/* The program ends what is left ten seconds after its deadline; five more are for starting and stopping. Arguments: the root context,
+     the part's values, and the path of the deadline. */}}
 {{- define "pushring.neededGrace" -}}
-{{- $deadline := index . 1 -}}
-{{- add (index . 0).preStopSleepSeconds (include "pushring.seconds" $deadline | int64) 15 -}}
+{{- $deadline := include "pushring.duration" (list (index . 0) (index . 2)) -}}
+{{- add (index . 1).preStopSleepSeconds (include "pushring.seconds" $deadline | int64) 15 -}}
 {{- end -}}
 
 {{/* As many pods as there can be. */}}
@@ -68,14 +94,17 @@
 {{- $parts := list (printf "name=%s" $cluster.name) (printf "redis=%s" (ternary "bundled" "external" .Values.redis.bundled.enabled)) -}}
 {{- $external := .Values.redis.external -}}
 {{- if not .Values.redis.bundled.enabled -}}
-{{- $place := regexReplaceAll "//[^@/]*@" $external.url "//" | default (printf "%s %s" $external.existingSecret.name $external.existingSecret.key) -}}
+{{- $place := regexReplaceAll "//[^@/]*@" (default "" $external.url) "//" | default (printf "%s %s" $external.existingSecret.name $external.existingSecret.key) -}}
 {{- $parts = append $parts (printf "redisAt=%s" (sha256sum $place | trunc 12)) -}}
 {{- end -}}
-{{- range $key := list "lease" "renewalInterval" "grace" "recoveryWait" "tokens" "shareCap" -}}
-{{- $value := get $cluster $key -}}
-{{- if not (kindIs "invalid" $value) -}}
-{{- $parts = append $parts (printf "%s=%s" $key (include "pushring.text" $value)) -}}
+{{- range $key := list "lease" "renewalInterval" "grace" "recoveryWait" -}}
+{{- with include "pushring.duration" (list $ (printf "cluster.%s" $key)) -}}
+{{- $parts = append $parts (printf "%s=%s" $key .) -}}
 {{- end -}}
+{{- end -}}
+{{- $parts = append $parts (printf "tokens=%d" (default 256 $cluster.tokens | int64)) -}}
+{{- with $cluster.shareCap -}}
+{{- $parts = append $parts (printf "shareCap=%d" (int64 .)) -}}
 {{- end -}}
 {{- join " " $parts -}}
 {{- end -}}

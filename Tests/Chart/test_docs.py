@@ -1,5 +1,6 @@
 """What is made from values.yaml is current, and the chart knows every setting that the programs have."""
 
+import json
 import re
 import subprocess
 import sys
@@ -33,6 +34,16 @@ def settings_of(program: str) -> set[str]:
     assert len(rows) > 40, "the tables of Docs/configuration.md are not read as they should be"
     of_program = {name for name, programs in rows if program in programs.split(", ") or programs.strip() == "all"}
     return of_program - NOT_OF_THE_CHART
+
+
+def test_every_setting_of_the_programs_is_refused_as_a_variable_that_a_value_sets():
+    for program, part in (("session-manager", "sessionManager"), ("sender", "sender")):
+        names = settings_of(program)
+        told = helm.refusal(**{f"{part}__extraEnv": json.dumps([{"name": name, "value": "1"} for name in sorted(names)])})
+        remedies = dict(re.findall(rf"{part}.extraEnv has (\w+), .* set ([\w.]+)", told))
+        assert remedies.keys() == names
+        paths = {name.replace("__", ".") for name, _, _ in helm.values()}
+        assert set(remedies.values()) <= paths, remedies
 
 
 def test_every_setting_of_the_programs_can_be_given():

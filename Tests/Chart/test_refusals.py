@@ -40,6 +40,13 @@ COMBINATIONS = {
     "a Sender killed in a push": (
         {"sender__terminationGracePeriodSeconds": "24"}, "pushes under way may take 25 s", "Raise it"
     ),
+    "a variable that a value sets": (
+        {"sessionManager__extraEnv": '[{"name": "TZ", "value": "UTC"}, {"name": "PUSHRING_DRAIN_DEADLINE", "value": "5m"}]'},
+        "sessionManager.extraEnv has PUSHRING_DRAIN_DEADLINE", "set sessionManager.config.drainDeadline instead",
+    ),
+    "a variable that others refer to": (
+        {"sender__extraEnv": '[{"name": "REDIS_PASSWORD", "value": "x"}]'}, "sender.extraEnv has REDIS_PASSWORD", "set redis.bundled.auth instead"
+    ),
     "a name that is none": ({"fullnameOverride": '"9a"'}, "'9a' is no name for a Service", "Set fullnameOverride"),
     "ports without an address": (
         {"sender__service__headless": "true", "sender__service__port": "9000"}, "a Service changes no ports", "Make it 7410"

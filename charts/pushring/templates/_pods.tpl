@@ -72,12 +72,17 @@ lifecycle:
 {{- end }}
 {{- end -}}
 
+{{/* Of a setting, as drainDeadline. */}}
+{{- define "pushring.variable" -}}
+PUSHRING_{{ snakecase . | upper }}
+{{- end -}}
+
 {{/* Variables for a map of settings: a null leaves the program's default. Arguments: the map, and names to leave out. */}}
 {{- define "pushring.settings" -}}
 {{- $without := index . 1 -}}
 {{- range $key, $value := index . 0 }}
 {{- if not (or (kindIs "invalid" $value) (has $key $without)) }}
-- name: PUSHRING_{{ snakecase $key | upper }}
+- name: {{ include "pushring.variable" $key }}
   value: {{ include "pushring.text" $value | quote }}
 {{- end }}
 {{- end }}
@@ -111,6 +116,40 @@ lifecycle:
 - name: PUSHRING_LOG_FORMAT
   value: {{ .Values.log.format }}
 {{- include "pushring.settings" (list .Values.cluster (list "name")) }}
+{{- end -}}
+
+{{/* Which value sets each variable, as YAML; also one that is null now. Arguments: the root context, and sessionManager or sender. */}}
+{{- define "pushring.valuesOfVariables" -}}
+{{- $part := index . 1 -}}
+{{- $config := list "strategy" "noGrouping" "maxInFlight" "pushTimeout" "auditInterval" -}}
+{{- if eq $part "sessionManager" -}}
+{{- $config = list "weight" "homingRate" "moveDeadline" "drainDeadline" "helloTimeout" "outboundLimit" "slowPolicy" "maxSessions" "keepaliveInterval" "keepaliveTimeout" "edgeThreads" "maxConnectionsPerAddress" "maxNewConnections" "maxCallsPerConnection" "maxNewCalls" "maxClientFrames" "clientPatience" "idleTimeout" -}}
+{{- end -}}
+PUSHRING_REDIS: redis.external, or redis.bundled
+PUSHRING_REDIS_CA_FILE: redis.external.ca
+PUSHRING_CLUSTER: cluster.name
+PUSHRING_LOG_LEVEL: log.level
+PUSHRING_LOG_FORMAT: log.format
+PUSHRING_LISTEN: ipFamily
+PUSHRING_ADMIN_LISTEN: ipFamily
+{{- if (index . 0).Values.redis.bundled.enabled }}
+REDIS_PASSWORD: redis.bundled.auth
+{{- end }}
+{{- if eq $part "sessionManager" }}
+POD_NAME: fullnameOverride
+POD_IP: ipFamily
+PUSHRING_POD_ID: fullnameOverride
+PUSHRING_PEER_LISTEN: ipFamily
+PUSHRING_ADVERTISE: exposure
+PUSHRING_PEER_ADVERTISE: ipFamily
+PUSHRING_ZONE: sessionManager.zone
+{{- end }}
+{{- range $key := list "lease" "renewalInterval" "grace" "recoveryWait" "tokens" "shareCap" "maxMessage" "redisTimeout" }}
+{{ include "pushring.variable" $key }}: cluster.{{ $key }}
+{{- end }}
+{{- range $key := $config }}
+{{ include "pushring.variable" $key }}: {{ $part }}.config.{{ $key }}
+{{- end }}
 {{- end -}}
 
 {{- define "pushring.hasCA" -}}

@@ -4,6 +4,7 @@
 {{- $problems = concat $problems (include "pushring.redisProblems" . | fromJsonArray) -}}
 {{- $problems = concat $problems (include "pushring.clusterProblems" . | fromJsonArray) -}}
 {{- $problems = concat $problems (include "pushring.lifeProblems" . | fromJsonArray) -}}
+{{- $problems = concat $problems (include "pushring.extensionProblems" . | fromJsonArray) -}}
 {{- $problems = concat $problems (include "pushring.exposureProblems" . | fromJsonArray) -}}
 {{- $problems = concat $problems (include "pushring.scalingProblems" . | fromJsonArray) -}}
 {{- if $problems -}}
@@ -90,6 +91,20 @@
 {{- $problems = append $problems "sessionManager.podDisruptionBudget.maxUnavailable is 0: a node with a pod could never be drained. Make it 1" -}}
 {{- else if and (gt $count 1) (or (eq $allowed "100%") (and (regexMatch "^[0-9]+$" $allowed) (ge (int64 $allowed) $count))) -}}
 {{- $problems = append $problems (printf "sessionManager.podDisruptionBudget.maxUnavailable is %s of %d pods: all could be drained at once, with nowhere for sessions to move. Make it 1" $allowed $count) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end -}}
+
+{{/* What a user adds must not take the place of what the chart sets. */}}
+{{- define "pushring.extensionProblems" -}}
+{{- $problems := list -}}
+{{- range $part := list "sessionManager" "sender" -}}
+{{- $values := include "pushring.valuesOfVariables" (list $ $part) | fromYaml -}}
+{{- range $entry := (get $.Values $part).extraEnv -}}
+{{- with get $values (toString $entry.name) -}}
+{{- $problems = append $problems (printf "%s.extraEnv has %s, which the chart sets itself and checks: take it out, and set %s instead" $part $entry.name .) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $problems -}}

@@ -1,5 +1,6 @@
 """What the rendered manifests say, where Kubernetes' schemas have no opinion."""
 
+import json
 import re
 import shutil
 
@@ -132,6 +133,34 @@ def test_a_subchart_has_names_of_its_own(tmp_path):
         text = helm.helm(major, "template", "live", str(parent), "--set-json", 'global={"a": 1}')
         names = {each["metadata"]["name"] for each in yaml.safe_load_all(text) if each}
         assert "live-pushring" in names and all(name.startswith("live-pushring") for name in names)
+
+
+def test_no_label_or_annotation_that_the_chart_sets_can_be_set_again():
+    """Two of a key are no YAML, and of two that are merged one is lost."""
+    documents = helm.template("extensions") + helm.template("production")
+    metadata = [each["metadata"] for each in documents] + [pod["metadata"] for _, pod in pod_templates(documents)]
+    own = {"labels": set(), "annotations": set()}
+    for each in metadata:
+        for part in own:
+            own[part] |= {key for key in each.get(part, {}) if re.match(r"(app\.kubernetes\.io|helm\.sh|pushring|checksum)/", key)}
+    for value, part in (("commonLabels", "labels"), ("commonAnnotations", "annotations")):
+        told = helm.refusal(**{value: json.dumps(dict.fromkeys(own[part], "x"))})
+        for key in own[part]:
+            assert f"{value} has {key}," in told, key
+
+
+def test_the_nearer_of_two_labels_wins():
+    settings = {
+        "commonLabels": '{"team": "all"}', "sender.podLabels": '{"team": "push"}',
+        "metrics.prometheusRule": '{"enabled": true, "labels": {"team": "monitoring"}}',
+    }
+    # As text, since of a key that is there twice a parser shows one.
+    text = helm.helm("helm3", "template", helm.RELEASE, str(helm.CHART), *helm.flags(None, settings))
+    head = text.split("kind: PrometheusRule\n")[1].split("\nspec:")[0]
+    assert re.findall("team: .*", head) == ["team: monitoring"]
+    documents = list(yaml.safe_load_all(text))
+    assert find(documents, "Deployment", "push-sender")["spec"]["template"]["metadata"]["labels"]["team"] == "push"
+    assert find(documents, "Deployment", "push-sender")["metadata"]["labels"]["team"] == "all"
 
 
 # Life of a pod

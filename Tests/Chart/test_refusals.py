@@ -47,6 +47,21 @@ COMBINATIONS = {
     "a variable that others refer to": (
         {"sender__extraEnv": '[{"name": "REDIS_PASSWORD", "value": "x"}]'}, "sender.extraEnv has REDIS_PASSWORD", "set redis.bundled.auth instead"
     ),
+    "a label that selectors go by": (
+        {"sessionManager__podLabels": '{"app.kubernetes.io/component": "edge"}'},
+        "sessionManager.podLabels has app.kubernetes.io/component", "leave it out",
+    ),
+    "a label of everything that selectors go by": (
+        {"commonLabels": '{"app.kubernetes.io/instance": "mine"}'}, "commonLabels has app.kubernetes.io/instance", "leave it out"
+    ),
+    "the cluster as a label": ({"redis__bundled__podLabels": '{"pushring/cluster": "a"}'}, "redis.bundled.podLabels has pushring/cluster", "leave it out"),
+    "an annotation that replaces pods": (
+        {"sender__podAnnotations": '{"checksum/redis-url": "1"}'}, "sender.podAnnotations has checksum/redis-url", "leave it out"
+    ),
+    "everything a hook": ({"commonAnnotations": '{"helm.sh/hook": "test"}'}, "commonAnnotations has helm.sh/hook", "leave it out"),
+    "alerts all as bad": (
+        {"metrics__prometheusRule__alertLabels": '{"severity": "page"}'}, "metrics.prometheusRule.alertLabels has severity", "leave it out"
+    ),
     "a name that is none": ({"fullnameOverride": '"9a"'}, "'9a' is no name for a Service", "Set fullnameOverride"),
     "ports without an address": (
         {"sender__service__headless": "true", "sender__service__port": "9000"}, "a Service changes no ports", "Make it 7410"

@@ -42,13 +42,16 @@ matchExpressions:
     values: [session-manager, sender]
 {{- end -}}
 
+{{/* Of every resource. Arguments: the root context, the component, and more labels, if there are some; these win over common ones. */}}
 {{- define "pushring.labels" -}}
 {{- $root := index . 0 -}}
+{{- $more := dict -}}
+{{- if gt (len .) 2 -}}{{- $more = default (dict) (index . 2) -}}{{- end -}}
 {{ include "pushring.selector" . }}
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
-{{- with $root.Values.commonLabels }}
+{{- with merge (dict) $more (default (dict) $root.Values.commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

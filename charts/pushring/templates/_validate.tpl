@@ -107,6 +107,29 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $metrics := .Values.metrics -}}
+{{- $selected := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "pushring/cluster" -}}
+{{- $labels := concat $selected (list "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart") -}}
+{{- $annotations := list "pushring/cluster-settings" "checksum/redis-url" "helm.sh/hook" "helm.sh/hook-delete-policy" -}}
+{{- range $extension := list
+  (list "commonLabels" .Values.commonLabels $labels)
+  (list "commonAnnotations" .Values.commonAnnotations $annotations)
+  (list "sessionManager.podLabels" .Values.sessionManager.podLabels $selected)
+  (list "sessionManager.podAnnotations" .Values.sessionManager.podAnnotations $annotations)
+  (list "sender.podLabels" .Values.sender.podLabels $selected)
+  (list "sender.podAnnotations" .Values.sender.podAnnotations $annotations)
+  (list "redis.bundled.podLabels" .Values.redis.bundled.podLabels $selected)
+  (list "metrics.podMonitor.labels" $metrics.podMonitor.labels $labels)
+  (list "metrics.prometheusRule.labels" $metrics.prometheusRule.labels $labels)
+  (list "metrics.prometheusRule.alertLabels" $metrics.prometheusRule.alertLabels (list "severity"))
+  (list "metrics.grafanaDashboard.labels" $metrics.grafanaDashboard.labels $labels)
+-}}
+{{- range $key := index $extension 2 -}}
+{{- if hasKey (default (dict) (index $extension 1)) $key -}}
+{{- $problems = append $problems (printf "%s has %s, which the chart sets itself, and goes by: leave it out" (index $extension 0) $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- toJson $problems -}}
 {{- end -}}
 

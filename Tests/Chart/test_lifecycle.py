@@ -153,6 +153,7 @@ def test_notes_say_what_to_type_next(release):
         ("gateway-header", "most sessions are strays"),
         ("minimal", "There is one pod"),
         ("persistent-redis", "one process."),
+        ("zone", "at port 6379 only"),
     ],
 )
 def test_notes_say_what_values_cost(release, values, words):
@@ -160,7 +161,7 @@ def test_notes_say_what_values_cost(release, values, words):
 
 
 def test_notes_do_not_warn_of_what_is_well(release):
-    text = notes(release, "zone")
+    text = notes(release, "external-url")
     assert "WARNING" not in text and "NOTE:" not in text
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from chart import helm
 from chart.flows import Network, Peer
 from chart.manifests import find, pod_templates
@@ -77,6 +78,21 @@ def test_with_peers_named_only_they_get_through():
     assert {flow for flow in found if flow[2] == DNS} == {(source, "names", DNS) for source in own_pods}
     assert {flow for flow in found if flow[2] == 6380} == {(source, "registry", 6380) for source in own_pods - {"test"}}
     assert not {flow for flow in found if flow[2] in (REDIS, 443)}
+
+
+@pytest.mark.parametrize(
+    "url, ports",
+    [
+        ("rediss://push:pass%40word@redis.example.com:6380/2", [6380]), ("redis://redis.example.com", [6379]), ("redis://redis:7000", [7000]),
+        ("redis://:8000@redis", [6379]), ("redis://[fd00::1]", [6379]), ("redis://[fd00::1]:7001/0", [7001]), ("", [6379]),
+    ],
+)
+def test_the_port_of_an_external_redis_is_that_of_its_url(url, ports):
+    external = f'{{"url": "{url}"}}' if url else '{"existingSecret": {"name": "registry"}}'
+    documents = helm.template(redis__bundled__enabled="false", redis__external=external)
+    for name in ("push", "push-sender"):
+        egress = find(documents, "NetworkPolicy", name)["spec"]["egress"]
+        assert [port["port"] for port in egress[1]["ports"]] == ports
 
 
 def test_a_redis_of_the_release_admits_its_cluster_and_calls_nobody():

@@ -10,7 +10,7 @@
           {{- include "pushring.selector" (list . "redis") | nindent 10 }}
 {{- else }}
 - ports:
-    {{- range .Values.networkPolicy.redisPorts }}
+    {{- range default (list (include "pushring.redisPort" .)) .Values.networkPolicy.redisPorts }}
     - {port: {{ int64 . }}, protocol: TCP}
     {{- end }}
   {{- with .Values.networkPolicy.redis }}
@@ -26,6 +26,12 @@
 {{- with .Values.networkPolicy.extraEgress }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* The port in the external Redis' URL, or that of a URL without one. */}}
+{{- define "pushring.redisPort" -}}
+{{- $place := regexFind "//[^/]*" (default "" .Values.redis.external.url) -}}
+{{- regexFind ":[0-9]+$" (regexReplaceAll "^.*@" $place "") | trimPrefix ":" | default "6379" -}}
 {{- end -}}
 
 {{- define "pushring.egressToNames" -}}

@@ -2,6 +2,7 @@
 {{- define "pushring.validate" -}}
 {{- $problems := list -}}
 {{- $problems = concat $problems (include "pushring.redisProblems" . | fromJsonArray) -}}
+{{- $problems = concat $problems (include "pushring.durationProblems" . | fromJsonArray) -}}
 {{- $problems = concat $problems (include "pushring.clusterProblems" . | fromJsonArray) -}}
 {{- $problems = concat $problems (include "pushring.lifeProblems" . | fromJsonArray) -}}
 {{- $problems = concat $problems (include "pushring.extensionProblems" . | fromJsonArray) -}}
@@ -35,6 +36,20 @@
 {{- end -}}
 {{- if and $bundled.enabled (ne $bundled.maxMemoryPolicy "noeviction") -}}
 {{- $problems = append $problems (printf "redis.bundled.maxMemoryPolicy is %s: Redis would throw records of live sessions away, and pushes would miss them. Make it noeviction, and raise redis.bundled.maxMemory" $bundled.maxMemoryPolicy) -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end -}}
+
+{{/* A pod would end as soon as it starts, with the same words in its log. */}}
+{{- define "pushring.durationProblems" -}}
+{{- $problems := list -}}
+{{- range $path, $range := include "pushring.durations" . | fromYaml -}}
+{{- with include "pushring.duration" (list $ $path) -}}
+{{- $value := include "pushring.milliseconds" . | int64 -}}
+{{- if or (lt $value (include "pushring.milliseconds" $range.least | int64)) (gt $value (include "pushring.milliseconds" $range.most | int64)) -}}
+{{- $problems = append $problems (printf "%s is %s, and the program takes from %s to %s. Choose one of these" $path . $range.least $range.most) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- toJson $problems -}}
 {{- end -}}

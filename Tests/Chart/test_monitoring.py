@@ -81,6 +81,22 @@ def test_the_alerts_are_those_that_matter_and_say_what_to_do():
         assert 'namespace="notices",pod=~"push-.*"' in rule["expr"]
 
 
+@pytest.mark.parametrize(
+    "values, settings, asked",
+    [
+        ("default", {}, True), ("per-pod", {}, True), ("production", {}, True), ("single-address", {}, False), ("gateway-header", {}, False),
+        ("gateway-header", {"sessionManager__config__homingRate": "10"}, True),
+        ("per-pod", {"sessionManager__config__homingRate": "0"}, True),
+    ],
+)
+def test_no_alert_tells_of_strays_where_they_are_the_rule(values, settings, asked):
+    rule = find(helm.template(values, **MONITORED, **settings), "PrometheusRule", "push")
+    names = {each["alert"] for each in rule["spec"]["groups"][0]["rules"]}
+    about_strays = {"PushRingStrays", "PushRingRegistryReads"}
+    assert names & about_strays == (about_strays if asked else set())
+    assert "PushRingPushesUnknown" in names
+
+
 def test_thresholds_and_alerts_can_be_chosen():
     by_name = {rule["alert"]: rule["expr"] for rule in rules(cluster__lease='"6s"')}
     assert by_name["PushRingLeaseShort"].endswith("< 2")

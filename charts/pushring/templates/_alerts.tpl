@@ -39,18 +39,20 @@
   severity: warning
   summary: The view does not settle, so pushes read Redis.
   description: A member has not acknowledged it. ring inspect shows one in grace, if it is that; else look into the pods' logs for a peer that is not reached.
+{{- if not (include "pushring.straysAreTheRule" .) }}
 - alert: PushRingStrays
   expr: sum(pushring_strays{ {{- $m -}} }) > {{ $limits.strayShare }} * sum(pushring_sessions{ {{- $m -}} })
   for: 30m
   severity: warning
   summary: Many sessions are not on the pods that own them.
-  description: Each push to them costs a read of Redis and an RPC more. rebalance plan says why for each. Behind one balancer address it is the rule; leave this alert out there.
+  description: Each push to them costs a read of Redis and an RPC more. rebalance plan says why for each.
 - alert: PushRingRegistryReads
   expr: sum(rate(pushring_push_registry_reads_total{ {{- $m -}} }[10m])) > {{ $limits.registryReadsPerPush }} * sum(rate(pushring_pushes_total{ {{- $m -}} }[10m]))
   for: 15m
   severity: warning
   summary: Pushes read Redis more often than they should.
   description: By strays, an unsettled view, or Senders that can't follow the view (their /readyz says so).
+{{- end }}
 - alert: PushRingPushesUnknown
   expr: sum(rate(pushring_pushes_total{completeness="unknown",{{ $m }}}[5m])) > 0.01 * sum(rate(pushring_pushes_total{ {{- $m -}} }[5m]))
   for: 5m

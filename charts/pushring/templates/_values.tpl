@@ -65,6 +65,17 @@ sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
 {{- end -}}
 {{- end -}}
 
+{{/* Strays that a pod sends home in a second, or nothing where the program's default does. Home can't be named by one address. */}}
+{{- define "pushring.homingRate" -}}
+{{- $rate := .Values.sessionManager.config.homingRate -}}
+{{- if not (kindIs "invalid" $rate) -}}{{- int64 $rate -}}{{- else if include "pushring.isOneAddress" . -}}0{{- end -}}
+{{- end -}}
+
+{{/* Whether most sessions are strays, and stay so. */}}
+{{- define "pushring.straysAreTheRule" -}}
+{{- if and (include "pushring.isOneAddress" .) (eq (include "pushring.homingRate" .) "0") -}}yes{{- end -}}
+{{- end -}}
+
 {{/* Where clients reach a pod: HOST:PORT, in which Kubernetes puts the pod's name or address. */}}
 {{- define "pushring.advertise" -}}
 {{- $exposure := .Values.exposure -}}

@@ -98,8 +98,9 @@ def test_no_alert_tells_of_strays_where_they_are_the_rule(values, settings, aske
 
 
 def test_thresholds_and_alerts_can_be_chosen():
-    by_name = {rule["alert"]: rule["expr"] for rule in rules(cluster__lease='"6s"')}
+    by_name = {rule["alert"]: rule["expr"] for rule in rules(cluster__lease='"6s"', metrics__prometheusRule__thresholds__lostSessions="7")}
     assert by_name["PushRingLeaseShort"].endswith("< 2")
+    assert re.search(r" < \(1 - 0\.2\) \* .* and .* offset 10m\) - sum\(.*\) >= 7$", by_name["PushRingSessionsLost"])
     chosen = find(helm.template("production"), "PrometheusRule", "push")["spec"]["groups"][0]["rules"]
     assert "PushRingMovesFail" not in {rule["alert"] for rule in chosen}
     assert all(rule["labels"]["team"] == "push" for rule in chosen)

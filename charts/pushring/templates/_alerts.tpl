@@ -10,7 +10,7 @@
   summary: A pod said that it has all sessions of a user, and had not.
   description: This must never happen. Keep the logs of all pods and Senders of the last hour, and report it as a bug.
 - alert: PushRingSessionsLost
-  expr: sum(pushring_sessions{ {{- $m -}} }) < (1 - {{ $limits.lostShare }}) * sum(pushring_sessions{ {{- $m -}} } offset 10m)
+  expr: sum(pushring_sessions{ {{- $m -}} }) < (1 - {{ $limits.lostShare }}) * sum(pushring_sessions{ {{- $m -}} } offset 10m) and sum(pushring_sessions{ {{- $m -}} } offset 10m) - sum(pushring_sessions{ {{- $m -}} }) >= {{ int64 $limits.lostSessions }}
   for: 2m
   severity: critical
   summary: Many sessions have gone within ten minutes.

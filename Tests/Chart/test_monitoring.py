@@ -73,7 +73,7 @@ def test_the_alerts_are_those_that_matter_and_say_what_to_do():
     names = {rule["alert"] for rule in rules()}
     assert {
         "PushRingLeaseShort", "PushRingViewUnsettled", "PushRingRegistryReads", "PushRingStrays", "PushRingSlowClients",
-        "PushRingSessionsLost", "PushRingSessionsMissed", "PushRingNoPods",
+        "PushRingSessionsLost", "PushRingSessionsMissed", "PushRingNoPods", "PushRingNoSenders",
     } <= names
     for rule in rules():
         assert rule["labels"]["severity"] in ("critical", "warning") and rule["for"]
@@ -95,6 +95,22 @@ def test_no_alert_tells_of_strays_where_they_are_the_rule(values, settings, aske
     about_strays = {"PushRingStrays", "PushRingRegistryReads"}
     assert names & about_strays == (about_strays if asked else set())
     assert "PushRingPushesUnknown" in names
+
+
+def test_without_a_sender_in_the_release_none_is_missed():
+    """Backends in Swift can have the Sender in them."""
+    assert "PushRingNoSenders" not in {rule["alert"] for rule in rules(sender__replicas="0")}
+    assert "PushRingNoSenders" in {rule["alert"] for rule in rules(sender__replicas="0", sender__autoscaling__enabled="true")}
+
+
+def test_pods_and_senders_are_missed_by_series_that_the_other_kind_has_not(exposed):
+    """One pod and one Sender run; a Sender tells of links that are up and of those that are down."""
+    counts = {name: len(exposed[name]) for name in ("pushring_sessions", "pushring_pod_links")}
+    assert counts == {"pushring_sessions": 1, "pushring_pod_links": 2}
+    expressions = {rule["alert"]: rule["expr"] for rule in rules()}
+    assert expressions["PushRingNoPods"].startswith("absent(pushring_sessions{")
+    # A Sender that is not ready, or not there.
+    assert re.fullmatch(r'\(sum\(pushring_pod_links\{state="up",.*\}\) or vector\(0\)\) == 0', expressions["PushRingNoSenders"])
 
 
 def test_thresholds_and_alerts_can_be_chosen():

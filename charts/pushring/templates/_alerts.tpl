@@ -21,6 +21,14 @@
   severity: critical
   summary: No pod has told its metrics for five minutes.
   description: All pods are down, or Prometheus can't reach any. With none left PushRingSessionsLost has nothing to compare.
+{{- if ne (include "pushring.maximumReplicas" .Values.sender) "0" }}
+- alert: PushRingNoSenders
+  expr: (sum(pushring_pod_links{state="up",{{ $m }}}) or vector(0)) == 0
+  for: 5m
+  severity: critical
+  summary: No Sender has had a connection to a pod for five minutes, so nobody can push.
+  description: All Senders are down, or none knows or reaches a pod. Their Deployment, /readyz and logs say why. Or Prometheus can't reach any.
+{{- end }}
 - alert: PushRingLeaseShort
   expr: min by (pod) (pushring_lease_left_seconds{ {{- $m -}} }) < {{ $lease }}
   for: 1m

@@ -101,7 +101,7 @@
 {{- $budget := $pods.podDisruptionBudget -}}
 {{- if $budget.enabled -}}
 {{- $allowed := include "pushring.text" $budget.maxUnavailable -}}
-{{- $count := int64 (include "pushring.maximumPods" .) -}}
+{{- $count := int64 (include "pushring.maximumReplicas" .Values.sessionManager) -}}
 {{- if has $allowed (list "0" "0%") -}}
 {{- $problems = append $problems "sessionManager.podDisruptionBudget.maxUnavailable is 0: a node with a pod could never be drained. Make it 1" -}}
 {{- else if and (gt $count 1) (or (eq $allowed "100%") (and (regexMatch "^[0-9]+$" $allowed) (ge (int64 $allowed) $count))) -}}

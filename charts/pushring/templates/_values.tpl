@@ -51,11 +51,9 @@ sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
 {{- add (index . 1).preStopSleepSeconds (include "pushring.seconds" $deadline | int64) 15 -}}
 {{- end -}}
 
-{{/* As many pods as there can be. */}}
-{{- define "pushring.maximumPods" -}}
-{{- with .Values.sessionManager -}}
-{{- if .autoscaling.enabled -}}{{- .autoscaling.maxReplicas -}}{{- else -}}{{- .replicas -}}{{- end -}}
-{{- end -}}
+{{/* As many pods or Senders as there can be. The argument is the values of the part, as .Values.sender. */}}
+{{- define "pushring.maximumReplicas" -}}
+{{- if .autoscaling.enabled -}}{{- int64 .autoscaling.maxReplicas -}}{{- else -}}{{- int64 .replicas -}}{{- end -}}
 {{- end -}}
 
 {{/* Whether all pods are told to clients by one address, so that none can be named. */}}

@@ -97,6 +97,14 @@ def test_no_alert_tells_of_strays_where_they_are_the_rule(values, settings, aske
     assert "PushRingPushesUnknown" in names
 
 
+def test_any_alert_can_be_left_out_and_no_other_name_be_given():
+    names = {rule["alert"] for rule in rules()}
+    schema = next(schema for name, schema, _ in helm.values() if name == "metrics__prometheusRule__disabled")
+    assert set(schema["items"]["enum"]) == names and len(names) >= 15
+    left = rules(metrics__prometheusRule__disabled=json.dumps(sorted(names - {"PushRingNoPods"})))
+    assert [rule["alert"] for rule in left] == ["PushRingNoPods"]
+
+
 def test_without_a_sender_in_the_release_none_is_missed():
     """Backends in Swift can have the Sender in them."""
     assert "PushRingNoSenders" not in {rule["alert"] for rule in rules(sender__replicas="0")}

@@ -138,6 +138,7 @@ MALFORMED = {
     "no URL of Redis": ({"redis__external__url": '"http://elsewhere"'}, "url"),
     "a digest that is none": ({"image__digest": '"latest"'}, "digest"),
     "text for a number": ({"sessionManager__replicas": '"3"'}, "replicas"),
+    "a misspelt alert": ({"metrics__prometheusRule__disabled": '["PushRingStray"]'}, "PushRingStray"),
     "more weight than there is": ({"sessionManager__config__weight": "101"}, "weight"),
 }
 

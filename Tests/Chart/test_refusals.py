@@ -81,6 +81,15 @@ COMBINATIONS = {
     "eviction of 100 %": (
         {"sessionManager__podDisruptionBudget__maxUnavailable": '"100%"'}, "nowhere for sessions to move", "Make it 1"
     ),
+    "eviction of all, by rounding": (
+        {"sessionManager__podDisruptionBudget__maxUnavailable": '"67%"'}, "is 67% of 3: all could be drained at once", "Make it 1"
+    ),
+    "no eviction of Senders": (
+        {"sender__podDisruptionBudget__maxUnavailable": '"0%"'}, "sender.podDisruptionBudget.maxUnavailable is 0%", "Make it 1, or"
+    ),
+    "eviction of all Senders": (
+        {"sender__podDisruptionBudget__maxUnavailable": "2"}, "is 2 of 2: all could be drained at once, and nobody could push", "Make it 1"
+    ),
     "pods without a domain": (
         {"exposure__mode": '"perPod"'}, "exposure.perPod.domain is empty", "set the domain"
     ),
@@ -138,6 +147,9 @@ MALFORMED = {
     "no URL of Redis": ({"redis__external__url": '"http://elsewhere"'}, "url"),
     "a digest that is none": ({"image__digest": '"latest"'}, "digest"),
     "text for a number": ({"sessionManager__replicas": '"3"'}, "replicas"),
+    "more than all pods": ({"sessionManager__podDisruptionBudget__maxUnavailable": '"101%"'}, "maxUnavailable"),
+    "more than all Senders": ({"sender__podDisruptionBudget__maxUnavailable": '"150%"'}, "maxUnavailable"),
+    "fewer than none": ({"sender__podDisruptionBudget__maxUnavailable": "-1"}, "maxUnavailable"),
     "a misspelt alert": ({"metrics__prometheusRule__disabled": '["PushRingStray"]'}, "PushRingStray"),
     "more weight than there is": ({"sessionManager__config__weight": "101"}, "weight"),
 }
@@ -166,6 +178,13 @@ def test_null_for_a_value_without_a_default_elsewhere_is_refused_by_its_name(maj
 def test_a_drain_that_is_given_its_time_is_not_refused():
     helm.template(sessionManager__terminationGracePeriodSeconds="60")
     helm.template(sender__terminationGracePeriodSeconds="25")
+
+
+def test_budgets_that_leave_some_are_not_refused():
+    for allowed in ("2", '"34%"', '"66%"'):
+        helm.template(sessionManager__podDisruptionBudget__maxUnavailable=allowed)
+    # Of one, the drain of its node needs it to go.
+    helm.template(sender__replicas="1", sender__podDisruptionBudget__maxUnavailable='"100%"')
 
 
 def test_global_values_of_a_parent_chart_are_not_refused():

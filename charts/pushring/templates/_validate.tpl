@@ -98,14 +98,17 @@
 {{- $problems = append $problems (printf "sender.terminationGracePeriodSeconds is %d, and pushes under way may take %d s (preStopSleepSeconds %d, config.pushTimeout %s, and 15). Raise it, or leave it out" (int64 .) $needed (int64 $.Values.sender.preStopSleepSeconds) $deadline) -}}
 {{- end -}}
 {{- end -}}
-{{- $budget := $pods.podDisruptionBudget -}}
-{{- if $budget.enabled -}}
-{{- $allowed := include "pushring.text" $budget.maxUnavailable -}}
-{{- $count := int64 (include "pushring.maximumReplicas" .Values.sessionManager) -}}
+{{- range $name, $lost := dict "sessionManager" "with nowhere for sessions to move" "sender" "and nobody could push" -}}
+{{- $part := get $.Values $name -}}
+{{- if $part.podDisruptionBudget.enabled -}}
+{{- $allowed := include "pushring.text" $part.podDisruptionBudget.maxUnavailable -}}
+{{- $count := int64 (include "pushring.maximumReplicas" $part) -}}
+{{- $absolute := include "pushring.partOf" (list $allowed $count) | int64 -}}
 {{- if has $allowed (list "0" "0%") -}}
-{{- $problems = append $problems "sessionManager.podDisruptionBudget.maxUnavailable is 0: a node with a pod could never be drained. Make it 1" -}}
-{{- else if and (gt $count 1) (or (eq $allowed "100%") (and (regexMatch "^[0-9]+$" $allowed) (ge (int64 $allowed) $count))) -}}
-{{- $problems = append $problems (printf "sessionManager.podDisruptionBudget.maxUnavailable is %s of %d pods: all could be drained at once, with nowhere for sessions to move. Make it 1" $allowed $count) -}}
+{{- $problems = append $problems (printf "%s.podDisruptionBudget.maxUnavailable is %s: a node with one on it could never be drained. Make it 1, or podDisruptionBudget.enabled false" $name $allowed) -}}
+{{- else if and (gt $count 1) (ge $absolute $count) -}}
+{{- $problems = append $problems (printf "%s.podDisruptionBudget.maxUnavailable is %s of %d: all could be drained at once, %s. Make it 1" $name $allowed $count $lost) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $problems -}}

@@ -56,6 +56,16 @@ sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
 {{- if .autoscaling.enabled -}}{{- int64 .autoscaling.maxReplicas -}}{{- else -}}{{- int64 .replicas -}}{{- end -}}
 {{- end -}}
 
+{{/* A number, or that of a percentage, which a budget rounds up. Arguments: the text, and of how many. */}}
+{{- define "pushring.partOf" -}}
+{{- $text := index . 0 -}}
+{{- if hasSuffix "%" $text -}}
+{{- div (add (mul (trimSuffix "%" $text | int64) (index . 1)) 99) 100 -}}
+{{- else -}}
+{{- $text -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Whether all pods are told to clients by one address, so that none can be named. */}}
 {{- define "pushring.isOneAddress" -}}
 {{- with .Values.exposure -}}

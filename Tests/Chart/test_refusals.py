@@ -29,6 +29,10 @@ COMBINATIONS = {
         {"redis__bundled__maxMemoryPolicy": '"allkeys-lru"'}, "Redis would throw records of live sessions away",
         "Make it noeviction",
     ),
+    "more memory than there is": (
+        {"redis__bundled__maxMemory": '"1gb"'}, "redis.bundled.maxMemory (1gb) is not below redis.bundled.resources.limits.memory (256Mi)",
+        "Lower it to about three quarters, or raise the limit",
+    ),
     "killed in the drain": (
         {"sessionManager__terminationGracePeriodSeconds": "59"},
         "is 59, and a drain may take 60 s (preStopSleepSeconds 5, config.drainDeadline 40s, and 15)", "Raise it",
@@ -178,6 +182,22 @@ def test_null_for_a_value_without_a_default_elsewhere_is_refused_by_its_name(maj
 def test_a_drain_that_is_given_its_time_is_not_refused():
     helm.template(sessionManager__terminationGracePeriodSeconds="60")
     helm.template(sender__terminationGracePeriodSeconds="25")
+
+
+@pytest.mark.parametrize(
+    "memory, limit, fits",
+    [
+        ('"268434kb"', '"256Mi"', False), ('"268m"', '"256Mi"', True), ('"269m"', '"256Mi"', False), ("268435456", '"256Mi"', False),
+        ("268435455", "268435456", True), ('"1gb"', '"1G"', False), ('"1g"', '"1.5G"', True), ('"1gb"', '"1Gi"', False), ("0", '"256Mi"', True),
+        ('"900gb"', '"1Ti"', True), ('"4gb"', "null", True),
+    ],
+)
+def test_memory_of_redis_is_compared_in_bytes(memory, limit, fits):
+    settings = {"redis__bundled__maxMemory": memory, "redis__bundled__resources__limits__memory": limit}
+    if fits:
+        helm.template(**settings)
+    else:
+        assert "is not below" in helm.refusal(**settings)
 
 
 def test_budgets_that_leave_some_are_not_refused():

@@ -37,6 +37,11 @@
 {{- if and $bundled.enabled (ne $bundled.maxMemoryPolicy "noeviction") -}}
 {{- $problems = append $problems (printf "redis.bundled.maxMemoryPolicy is %s: Redis would throw records of live sessions away, and pushes would miss them. Make it noeviction, and raise redis.bundled.maxMemory" $bundled.maxMemoryPolicy) -}}
 {{- end -}}
+{{- $limit := dig "limits" "memory" "" (default (dict) $bundled.resources) -}}
+{{- $bytes := include "pushring.bytes" $limit -}}
+{{- if and $bundled.enabled $bytes (ge (include "pushring.bytes" $bundled.maxMemory | int64) (int64 $bytes)) -}}
+{{- $problems = append $problems (printf "redis.bundled.maxMemory (%s) is not below redis.bundled.resources.limits.memory (%s): Redis would be killed and lose its records, instead of refusing more. Lower it to about three quarters, or raise the limit" (include "pushring.text" $bundled.maxMemory) (include "pushring.text" $limit)) -}}
+{{- end -}}
 {{- toJson $problems -}}
 {{- end -}}
 

@@ -56,6 +56,17 @@ sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
 {{- if .autoscaling.enabled -}}{{- int64 .autoscaling.maxReplicas -}}{{- else -}}{{- int64 .replicas -}}{{- end -}}
 {{- end -}}
 
+{{/* Bytes of an amount of memory as Kubernetes writes it (256Mi, 1.5G), or Redis (192mb; a small letter without b is decimal); nothing
+     for anything else. */}}
+{{- define "pushring.bytes" -}}
+{{- $text := include "pushring.text" . -}}
+{{- $units := dict "" 1 "k" 1000 "K" 1000 "m" 1000000 "M" 1000000 "g" 1000000000 "G" 1000000000 "T" 1000000000000 "kb" 1024 "Ki" 1024 "mb" 1048576 "Mi" 1048576 "gb" 1073741824 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $unit := regexFind "[a-zA-Z]*$" $text -}}
+{{- if and (regexMatch "^[0-9]+(\\.[0-9]+)?[a-zA-Z]*$" $text) (hasKey $units $unit) -}}
+{{- mulf (trimSuffix $unit $text | float64) (get $units $unit) | int64 -}}
+{{- end -}}
+{{- end -}}
+
 {{/* A number, or that of a percentage, which a budget rounds up. Arguments: the text, and of how many. */}}
 {{- define "pushring.partOf" -}}
 {{- $text := index . 0 -}}

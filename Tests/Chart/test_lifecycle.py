@@ -76,6 +76,15 @@ def test_settings_that_running_pods_would_be_refused_with_are_refused(release):
     assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == 3
 
 
+def test_the_same_settings_in_other_words_are_no_change(release):
+    release.install()
+    release.upgrade(cluster__lease='"3000ms"', cluster__grace='"1m"')
+    release.upgrade(cluster__lease="null", cluster__tokens="null", cluster__recoveryWait="null")
+    release.upgrade(cluster__renewalInterval='"1.0s"')
+    with pytest.raises(helm.HelmFailed, match="pushes would miss sessions"):
+        release.upgrade(cluster__lease='"3001ms"')
+
+
 def test_autoscaling_takes_over_what_runs(release):
     """Without `replicas` Kubernetes would make it 1 of both, and an autoscaler leaves a workload at 0 alone."""
     release.install()

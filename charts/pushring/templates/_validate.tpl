@@ -79,7 +79,7 @@
 {{- if $running -}}
 {{- $before := get (default (dict) $running.metadata.annotations) "pushring/cluster-settings" -}}
 {{- $now := include "pushring.comparableSettings" (list . (default "" $before)) -}}
-{{- if and $before (ne $before $now) (gt (int64 $running.spec.replicas) 0) -}}
+{{- if and $before (ne (include "pushring.exactSettings" $before) (include "pushring.exactSettings" $now)) (gt (int64 $running.spec.replicas) 0) -}}
 {{- $problems = append $problems (printf "pods run with '%s', and can't work beside those with '%s': pushes would miss sessions while both are there. Stop the pods first by an upgrade with the old settings and sessionManager.replicas=0 (and sessionManager.autoscaling.enabled=false), or leave the settings as they are. See UPGRADING.md" $before $now) -}}
 {{- end -}}
 {{- end -}}

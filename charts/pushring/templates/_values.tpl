@@ -146,6 +146,20 @@ sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
 {{- if contains "redisAt=" $before -}}{{- $now -}}{{- else -}}{{- regexReplaceAll " redisAt=[0-9a-f]+" $now "" -}}{{- end -}}
 {{- end -}}
 
+{{/* Such a line with its durations in milliseconds: 3s and 3000ms are the same to pods. */}}
+{{- define "pushring.exactSettings" -}}
+{{- $parts := list -}}
+{{- range splitList " " . -}}
+{{- $duration := regexFind "^(lease|renewalInterval|grace|recoveryWait)=.+" . | regexFind "[^=]+$" -}}
+{{- if $duration -}}
+{{- $parts = append $parts (printf "%s%sms" (trimSuffix $duration .) (include "pushring.milliseconds" $duration)) -}}
+{{- else -}}
+{{- $parts = append $parts . -}}
+{{- end -}}
+{{- end -}}
+{{- join " " $parts -}}
+{{- end -}}
+
 {{/* `replicas` of a workload, as a line of its own. With autoscaling it is what runs: without the line Kubernetes would make it 1 when
      autoscaling is switched on, and an autoscaler does nothing for a workload at 0. Nothing where Helm reaches no cluster, so that
      whoever applies rendered manifests does not undo the autoscaler's work. */}}

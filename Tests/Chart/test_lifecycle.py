@@ -140,8 +140,11 @@ def test_an_upgrade_changes_nothing_that_can_not_be_changed(release):
         assert [after.get(key) for key in fixed] == [spec.get(key) for key in fixed], name
 
 
-def notes(release, values: str) -> str:
-    return release.install(values).split("NOTES:\n", 1)[1]
+OWN_IMAGE = {"image__registry": '"registry.example.com"'}
+
+
+def notes(release, values: str, **settings: str) -> str:
+    return release.install(values, **settings).split("NOTES:\n", 1)[1]
 
 
 def test_notes_say_what_to_type_next(release):
@@ -149,6 +152,8 @@ def test_notes_say_what_to_type_next(release):
     for words in (
         "port-forward service/push 7400:7400", "port-forward service/push-sender 7410:7410", "pushring connect --endpoint",
         "pushring push --sender", "pushring ring inspect", "helm -n notices test push",
+        "exec -it push-0 -c session-manager -- pushring connect", "exec deployment/push-sender -c sender -- pushring push",
+        "swift build --product pushring",
     ):
         assert words in text, words
     assert "which is for trials" in text and "a restart of it loses all records" in text
@@ -169,8 +174,26 @@ def test_notes_say_what_values_cost(release, values, words):
     assert words in notes(release, values)
 
 
+def test_notes_warn_of_the_image_that_nobody_published(release):
+    text = notes(release, "default")
+    assert "ghcr.io/pushring/pushring:0.1.0, a placeholder" in text and "ImagePullBackOff" in text
+    assert "docker build -f Containerfile -t registry.example.com/pushring:0.1.0 ." in text
+    assert "upgrade push charts/pushring" in text
+
+
+def test_notes_say_who_reaches_pods_with_services_of_their_own(release):
+    inside = notes(release, "per-pod", exposure__perPod__type='"ClusterIP"')
+    assert "which is not reached from outside of the cluster" in inside and "push-0.push.example.com:443" in inside
+    assert "set exposure.perPod.type to LoadBalancer" in inside
+    begin = "The Service push, where clients begin, is a ClusterIP"
+    assert begin in inside
+    release.run("uninstall", "push")
+    outside = notes(release, "per-pod", sessionManager__service__type='"LoadBalancer"')
+    assert "not reached from outside" not in outside and begin not in outside
+
+
 def test_notes_do_not_warn_of_what_is_well(release):
-    text = notes(release, "external-url")
+    text = notes(release, "external-url", **OWN_IMAGE)
     assert "WARNING" not in text and "NOTE:" not in text
 
 

@@ -148,6 +148,7 @@ MALFORMED = {
     "an unknown exposure": ({"exposure__mode": '"ingress"'}, "mode"),
     "a cluster name that is no label": ({"cluster__name": '"Our Cluster"'}, "name"),
     "an address without a port": ({"exposure__single__address": '"push.example.com"'}, "address"),
+    "a fraction of Prometheus' seconds": ({"metrics__podMonitor__interval": '"1.5s"'}, "interval"),
     "no URL of Redis": ({"redis__external__url": '"http://elsewhere"'}, "url"),
     "a digest that is none": ({"image__digest": '"latest"'}, "digest"),
     "text for a number": ({"sessionManager__replicas": '"3"'}, "replicas"),

@@ -17,9 +17,11 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 def program() -> str:
     """The program under test: $PUSHRING_BIN, or what `swift build` left."""
     path = os.environ.get("PUSHRING_BIN") or str(REPOSITORY / ".build" / "debug" / "pushring")
-    if not shutil.which(path):
+    found = shutil.which(path)
+    if not found:
         raise RuntimeError(f"no program at {path}: build it (swift build --product pushring) or set PUSHRING_BIN")
-    return path
+    # Children are started in folders of their own.
+    return os.path.abspath(found)
 
 
 @dataclass

@@ -10,6 +10,8 @@ struct Allowance: Sendable {
   private static let scale = 1_000
   /// Seconds' worth that may be used at once.
   private static let burst = 10
+  /// So many bytes, either way, count as a frame more: what large frames hold is work too.
+  static let bytesPerFrame = 2_048
   /// What a message that is sent earns: a client may answer each with an acknowledgement of its own, update two windows,
   /// and measure the way by a PING.
   private static let earnedByMessage = 4
@@ -35,7 +37,7 @@ struct Allowance: Sendable {
   /// Adds the frames that a client may send because it was sent these. By whole messages and bytes, not by frames, for it
   /// is the client who can have messages cut into frames of a byte.
   mutating func earn(_ sent: Outbox.Moved) {
-    let earned = (Self.earnedByMessage * sent.earningMessages + sent.earningBytes / 2_048) * Self.scale
+    let earned = (Self.earnedByMessage * sent.earningMessages + sent.earningBytes / Self.bytesPerFrame) * Self.scale
     frames = Self.sum(frames, earned, atMost: Self.mostEarned)
   }
 
@@ -62,8 +64,11 @@ struct Allowance: Sendable {
   }
 
   private static func frameCapacity(_ limits: EngineLimits) -> Int32 {
-    // For each call HEADERS, a message, and two window updates.
-    Int32(clamping: max(limits.framesPerSecond * burst, limits.concurrentCalls * 4) * scale)
+    // For each call HEADERS, a message and two window updates, and the two of another call that asked where to go; and for what the
+    // largest message takes, at once.
+    let calls = limits.concurrentCalls * 6
+    let message = 2 * limits.receivedMessageBytes / bytesPerFrame
+    return Int32(clamping: max(limits.framesPerSecond * burst, calls, message) * scale)
   }
 
   private static func callCapacity(_ limits: EngineLimits) -> Int32 {

@@ -21,8 +21,8 @@ public struct EngineLimits: Hashable, Sendable {
   public var keepAliveInterval: Milliseconds = 30_000
   /// ...and the end when so many more bring none.
   public var keepAliveTimeout: Milliseconds = 10_000
-  /// Frames of any kind that a client may send each second, and one more for each open call; ten seconds' worth, or four times
-  /// `concurrentCalls`, at once. Of the messages within one frame each after the first counts as a frame. What the client is
+  /// Frames of any kind that a client may send each second, and one more for each open call; ten seconds' worth, or six times
+  /// `concurrentCalls`, at once. Of the messages within one frame each after the first counts as a frame, and so do 2 KiB of DATA. What the client is
   /// sent earns more, since that has to be acknowledged, unless it is an answer.
   public var framesPerSecond = 200
   /// Calls that a client may open each second; ten seconds' worth, or twice `concurrentCalls`, at once. Each may cost the

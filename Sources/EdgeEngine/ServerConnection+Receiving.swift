@@ -149,6 +149,7 @@ extension ServerConnection {
     _ output: inout [UInt8], _ events: inout [EngineEvent]
   ) throws(HTTP2Error) {
     try checkNotIdle(id)
+    try pay(now, count: flowControlled / Allowance.bytesPerFrame)
     try receiveWindow.receive(flowControlled, stream: 0)
     // What is incomplete is bounded by itself, so the window never has to hold a client back.
     if let increment = receiveWindow.release(flowControlled) {
@@ -200,6 +201,9 @@ extension ServerConnection {
     do throws(GRPCFramingError) {
       while let message = try streams[index].reader.next(from: &rest) {
         guard !message.compressed else { throw .compressed }
+        guard !streams[index].takesOneMessage || streams[index].awaitsMessage && completed == 0 else {
+          throw .anotherMessage
+        }
         if let call = streams[index].call { events.append(.message(call, message.bytes)) }
         completed += 1
       }

@@ -172,6 +172,8 @@ extension EdgeStatus {
 }
 
 extension GRPCFramingError {
+  static let anotherMessage = GRPCFramingError(
+    status: EdgeStatus.Code.invalidArgument.rawValue, message: "another message; the call takes one")
   static let compressed = GRPCFramingError(
     status: EdgeStatus.Code.unimplemented.rawValue, message: "compressed messages are not taken; send identity")
 }

@@ -85,10 +85,11 @@ public struct ServerConnection: Sendable {
     if let index = index(of: stream) { streams[index].call = call }
   }
 
-  /// Ends the call unless its first message is complete within the patience, for calls that nobody else limits. At once after
-  /// `attach`.
-  public mutating func awaitMessage(of stream: StreamIdentifier, now: Milliseconds) {
+  /// Ends the call unless its message is complete within the patience, and when another one comes: for calls that nobody else
+  /// limits. At once after `attach`.
+  public mutating func takeOneMessage(of stream: StreamIdentifier, now: Milliseconds) {
     guard let index = index(of: stream), !streams[index].inputEnded else { return }
+    streams[index].takesOneMessage = true
     streams[index].awaitsMessage = true
     messageBegan(at: index, now)
   }

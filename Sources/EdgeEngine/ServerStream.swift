@@ -17,6 +17,8 @@ struct ServerStream: Sendable {
   var inputEnded = false
   /// Whether the first message has to come within the patience.
   var awaitsMessage = false
+  /// Whether another one ends the call.
+  var takesOneMessage = false
   var headersSent = false
   /// When the message began of which the reader has a part, or since when the first one is awaited, in milliseconds modulo 2^32.
   var messageBegan: UInt32 = 0

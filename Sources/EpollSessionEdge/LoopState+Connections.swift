@@ -116,7 +116,7 @@ extension LoopState {
     openCalls += 1
     let handler = shared.application.callOpened(call, method: head.method, metadata: head.metadata)
     call.attach(handler)
-    if handler.isFirstMessageLimited { connection.engine.awaitMessage(of: stream, now: now) }
+    if handler.takesOneMessage { connection.engine.takeOneMessage(of: stream, now: now) }
     if inputEnded { handler.inputEnded(of: call) }
   }
 

@@ -263,8 +263,7 @@ extension RedisDirectory {
     let replaced = try reply.text()
     let registration = Registration(
       record: record,
-      replaced: replaced.isEmpty ? nil : try SessionRecord(key: key, encoded: replaced, storedAt: recordsKey),
-      others: try records(of: key.user, from: &reply, storedAt: recordsKey))
+      replaced: replaced.isEmpty ? nil : try SessionRecord(key: key, encoded: replaced, storedAt: recordsKey))
     return (registration, time)
   }
 

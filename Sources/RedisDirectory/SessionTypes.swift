@@ -20,12 +20,9 @@ public struct Registration: Sendable, Hashable {
   public let record: SessionRecord
   /// What was stored for this session id before; its pod is told of the takeover.
   public let replaced: SessionRecord?
-  /// The user's other records.
-  public let others: [SessionRecord]
-  public init(record: SessionRecord, replaced: SessionRecord?, others: [SessionRecord]) {
+  public init(record: SessionRecord, replaced: SessionRecord?) {
     self.record = record
     self.replaced = replaced
-    self.others = others
   }
 }
 

@@ -47,9 +47,9 @@ public struct EdgeProgress: Hashable, Sendable {
 /// What the application does with calls. For one call the edge calls these in order, never two at once. A handler may serve any
 /// number of calls: one that keeps nothing for each costs nothing for each.
 public protocol EdgeCallHandler: AnyObject, Sendable {
-  /// Whether the edge ends a call whose first message is not complete within its patience: what nobody limits, strangers hold
-  /// for ever. False for calls that the application limits itself.
-  var isFirstMessageLimited: Bool { get }
+  /// Whether a call has one message of the client. The edge ends one whose message is not complete within its patience, since what
+  /// nobody limits strangers hold for ever, and one that sends another. False for calls that the application limits itself.
+  var takesOneMessage: Bool { get }
   func messageReceived(_ message: [UInt8], on call: any EdgeCall)
   /// The client half-closed.
   func inputEnded(of call: any EdgeCall)
@@ -62,7 +62,7 @@ public protocol EdgeCallHandler: AnyObject, Sendable {
 }
 
 extension EdgeCallHandler {
-  public var isFirstMessageLimited: Bool { true }
+  public var takesOneMessage: Bool { true }
   /// For calls that drop nothing.
   public func messagesDropped(_ count: Int, bytes: Int, on call: any EdgeCall) {}
   public func lastMessage(on call: any EdgeCall) -> [UInt8]? { nil }

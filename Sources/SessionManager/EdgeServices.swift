@@ -42,7 +42,7 @@ struct EdgeServices: EdgeApplication {
     }
   }
 
-  /// Other calls than `Connect` have no queue that anybody counts: the hub does not know them.
+  /// Other calls than `Connect` have a message or two in their queues, which nobody counts: the hub does not know them.
   func bytesWritten(_ progress: [EdgeProgress]) { hub.bytesWritten(progress) }
 }
 
@@ -55,7 +55,7 @@ final class ConnectHandler: EdgeCallHandler {
   init(_ hub: SessionHub) { self.hub = hub }
 
   /// `--hello-timeout` does.
-  var isFirstMessageLimited: Bool { false }
+  var takesOneMessage: Bool { false }
 
   func messageReceived(_ message: [UInt8], on call: any EdgeCall) {
     guard let frame = try? Pushring_V1_ClientFrame(serializedBytes: message) else {
@@ -102,7 +102,7 @@ extension HelloRequest {
 
 // MARK: - Calls of one request and one answer
 
-/// Answers the first message and ends the call.
+/// Answers the message and ends the call.
 final class OneRequestHandler: EdgeCallHandler {
   private let answer: @Sendable ([UInt8]) throws(RequestError) -> [UInt8]
 
@@ -110,7 +110,7 @@ final class OneRequestHandler: EdgeCallHandler {
 
   func messageReceived(_ message: [UInt8], on call: any EdgeCall) {
     do {
-      call.send(try answer(message))
+      call.answer(try answer(message))
       call.end(EdgeStatus(.ok))
     } catch {
       call.end(error.status)

@@ -45,8 +45,15 @@ final class WatchHealthHandler: EdgeCallHandler {
     let isServed = servedNames.contains(request.service)
     watch.succeed(
       Task { [readiness] in
-        guard isServed else { return call.send(encoded(unknownService)) }
-        await readiness.watch { call.send(encoded(status($0))) }
+        guard isServed else { return call.answer(encoded(unknownService)) }
+        var isFirst = true
+        await readiness.watch { isReady in
+          defer { isFirst = false }
+          let message = encoded(status(isReady))
+          guard !isFirst else { return call.answer(message) }
+          // Who does not read gets the last one, when it reads.
+          call.queue(message, displacingBeyond: 0)?.wake()
+        }
         if !Task.isCancelled { call.end(EdgeStatus(.unavailable, "the pod is stopping")) }
       })
   }

@@ -39,6 +39,8 @@ final class Registrar: Sendable {
     var arrivals: [Arrival] = []
     var roundTrips = 0
     var cleanUps: [CleanUp] = []
+    /// Those whose session is being registered, until they are tried again.
+    var deferred: [CleanUp] = []
     /// Taken from the list and on their way.
     var inFlight = 0
     var dropped = 0
@@ -123,7 +125,7 @@ final class Registrar: Sendable {
   }
 
   /// Whether nothing waits to be taken away.
-  var isIdle: Bool { state.withLock { $0.cleanUps.isEmpty && $0.inFlight == 0 } }
+  var isIdle: Bool { state.withLock { $0.cleanUps.isEmpty && $0.deferred.isEmpty && $0.inFlight == 0 } }
 
   // MARK: Registering
 
@@ -192,7 +194,7 @@ final class Registrar: Sendable {
 
   private func later(_ cleanUp: CleanUp) {
     let isDropped = state.withLock { state in
-      guard state.cleanUps.count < Self.maximumCleanUps else { return true }
+      guard state.cleanUps.count + state.deferred.count < Self.maximumCleanUps else { return true }
       state.cleanUps.append(cleanUp)
       return false
     }
@@ -203,9 +205,9 @@ final class Registrar: Sendable {
   private func cleanUpWhenWoken() async {
     for await _ in wake.stream {
       while !Task.isCancelled, let batch = takeBatch() {
-        let failed = await cleanUp(batch)
-        giveBack(failed, of: batch.count)
-        if !failed.isEmpty { try? await Task.sleep(for: Self.retryInterval) }
+        let results = await cleanUp(batch)
+        let isAway = giveBack(results)
+        if isAway { try? await Task.sleep(for: Self.retryInterval) }
       }
     }
   }
@@ -220,54 +222,94 @@ final class Registrar: Sendable {
     }
   }
 
-  private func giveBack(_ failed: [CleanUp], of count: Int) {
-    state.withLock { state in
+  /// - Returns: whether the registry is away, so that nothing else is tried for a while.
+  private func giveBack(_ results: [(CleanUp, CleanUpResult)]) -> Bool {
+    let away = results.filter { $0.1 == .registryAway }.map(\.0)
+    let early = results.filter { $0.1 == .tooEarly }.map(\.0)
+    let isFirst = state.withLock { state in
       state.inFlight = 0
-      state.cleanUps += failed
+      state.cleanUps += away
+      defer { state.deferred += early }
+      return state.deferred.isEmpty && !early.isEmpty
     }
+    if isFirst { tryDeferredLater() }
+    return !away.isEmpty
   }
 
-  /// - Returns: those to try again.
-  private func cleanUp(_ batch: [CleanUp]) async -> [CleanUp] {
-    await withTaskGroup(of: CleanUp?.self) { group in
-      for cleanUp in batch {
-        group.addTask { await self.isDone(cleanUp) ? nil : cleanUp }
+  /// They wait apart from the others: a session that comes and goes all the time, or thousands that come back at once, must not keep
+  /// the records of others.
+  private func tryDeferredLater() {
+    // Unstructured, and over in a moment.
+    Task {
+      try? await Task.sleep(for: Self.retryInterval)
+      state.withLock { state in
+        state.cleanUps += Self.withoutReplaced(state.deferred)
+        state.deferred = []
       }
-      return await group.reduce(into: []) { failed, cleanUp in if let cleanUp { failed.append(cleanUp) } }
+      wake.continuation.yield()
     }
   }
 
-  private func isDone(_ cleanUp: CleanUp) async -> Bool {
+  /// Of a session that came and went several times the last record counts: it has replaced those before. So one that does so without
+  /// end takes one place.
+  private static func withoutReplaced(_ cleanUps: [CleanUp]) -> [CleanUp] {
+    var last: [SessionKey: UInt64] = [:]
+    for case .unregister(let record) in cleanUps {
+      last[record.key] = max(last[record.key] ?? 0, record.epoch.rawValue)
+    }
+    return cleanUps.filter { cleanUp in
+      guard case .unregister(let record) = cleanUp else { return true }
+      return record.epoch.rawValue == last[record.key]
+    }
+  }
+
+  private enum CleanUpResult {
+    case done
+    /// The session is being registered.
+    case tooEarly
+    case registryAway
+  }
+
+  private func cleanUp(_ batch: [CleanUp]) async -> [(CleanUp, CleanUpResult)] {
+    await withTaskGroup(of: (CleanUp, CleanUpResult).self) { group in
+      for cleanUp in batch {
+        group.addTask { (cleanUp, await self.result(of: cleanUp)) }
+      }
+      return await group.reduce(into: []) { results, result in results.append(result) }
+    }
+  }
+
+  private func result(of cleanUp: CleanUp) async -> CleanUpResult {
     do {
       switch cleanUp {
       case .unregister(let record):
         // Registrations may run in another order than their streams came: then this record has replaced that of a live
         // stream, which takes its epoch, or of one that is on its way, which is waited for.
-        if hub.adopt(record) { return true }
-        if hub.isRegistering(record.key) { return false }
+        if hub.adopt(record) { return .done }
+        if hub.isRegistering(record.key) { return .tooEarly }
         _ = try await directory.unregister(record)
       case .putBack(let old, let new):
-        if hub.adopt(new) { return true }
-        if hub.isRegistering(new.key) { return false }
+        if hub.adopt(new) { return .done }
+        if hub.isRegistering(new.key) { return .tooEarly }
         let isGone = hub.window?.current.standing(of: old.incarnation) == .void
         _ = try await directory.unregister(new, puttingBack: isGone ? nil : old)
       case .restore(let record):
         try await restore(record)
       case .verify(let key):
         // What a stream on its way is about to be told is not another's to take.
-        if hub.isRegistering(key) { return false }
+        if hub.isRegistering(key) { return .tooEarly }
         try await takeAwayUnbacked(key)
         verifyAgain(key)
       case .verifyFinally(let key):
-        if hub.isRegistering(key) { return false }
+        if hub.isRegistering(key) { return .tooEarly }
         try await takeAwayUnbacked(key)
       }
-      return true
+      return .done
     } catch {
       // What the registry can't read or refuses does not get better by asking again.
-      if error.code == .unavailable { return false }
+      if error.code == .unavailable { return .registryAway }
       logger.warning("A session's record could not be taken away", metadata: ["error": "\(error.message)"])
-      return true
+      return .done
     }
   }
 

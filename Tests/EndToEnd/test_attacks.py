@@ -3,6 +3,7 @@ memory and time, and the sessions of others are served meanwhile. Docs/edge.md h
 
 from __future__ import annotations
 
+import re
 import signal
 
 import hpack
@@ -38,6 +39,48 @@ def test_hellos_are_limited_on_a_connection(impatient, pod):
     assert connection.error in (None, ENHANCE_YOUR_CALM)
     assert impatient.metric(pod, "pushring_registration_seconds_count") - registered <= welcomed + 200
     connection.close()
+
+
+def test_many_sessions_of_one_user_cost_what_those_of_many_do(cluster, user):
+    """A registration looks at its own record only: a thousand of one user are neither quadratic for Redis nor for the pod."""
+    cluster.redis.call("CONFIG", "RESETSTAT")
+    connection = Connection(cluster.pods["pod-0"].address)
+    connection.send(window_update(0, 1 << 30))
+    connection.send(b"".join(headers(stream) + data(stream, hello(user)) for stream in range(1, 2_001, 2)))
+    assert connection.read_until(lambda: len({f.stream_id for f in connection.of(frames.DataFrame)}) == 1_000)
+    used = dict(re.findall(r"cmdstat_(\w+):calls=(\d+)", cluster.redis.call("INFO", "commandstats")))
+    assert int(used["hset"]) >= 1_000 and int(used.get("hgetall", 0)) < 100, used
+    connection.close()
+    eventually("their records are gone", lambda: not cluster.redis.keys(f"*u:{user}*"))
+
+
+def test_sessions_that_come_back_at_once_do_not_keep_the_records_of_others(own_cluster, user):
+    """Three thousand go at once, and half of them come again under their ids, as behind a proxy that was restarted."""
+    cluster = own_cluster(pods=1)
+    address = cluster.pods["pod-0"].address
+    crowds = [f"{user}-returns", f"{user}-goes", f"{user}-returns-too"]
+
+    def crowd(name: str) -> Connection:
+        connection = Connection(address)
+        numbers = range(1, 2_001, 2)
+        connection.send(window_update(0, 1 << 30))
+        connection.send(b"".join(headers(n) + data(n, hello(f"{name}-{n}", "phone")) for n in numbers))
+        return connection
+
+    def welcomed(connection: Connection) -> bool:
+        return connection.read_until(lambda: len({f.stream_id for f in connection.of(frames.DataFrame)}) == 1_000)
+
+    held = [crowd(name) for name in crowds]
+    assert all(welcomed(connection) for connection in held)
+    for connection in held:
+        connection.close()
+    back = [crowd(name) for name in (crowds[0], crowds[2])]
+    # Twelve rounds of 256, and a pause of half a second for those that have to be tried again.
+    eventually("the records of the others are gone", lambda: not cluster.redis.keys(f"*u:{user}-goes-*"), within=3)
+    assert all(welcomed(connection) for connection in back)
+    assert len(cluster.redis.keys(f"*u:{user}-returns*")) == 2_000
+    for connection in back:
+        connection.close()
 
 
 def test_hellos_are_refused_while_too_many_wait_for_the_registry(own_cluster):
@@ -195,6 +238,6 @@ def test_a_window_that_opens_a_byte_at_a_time_is_given_up(pod, push):
         connection.send(headers(1) + data(1, hello("bytes")) + window_update(1, 5_000))
         assert connection.read_until(lambda: connection.welcomed)
         push("bytes", 100_000)
-        connection.send(window_update(1, 1) * 6_000)
+        connection.send(window_update(1, 1) * 8_000)
         connection.read_to_end()
     assert connection.error == ENHANCE_YOUR_CALM

@@ -58,6 +58,8 @@ final class EchoApplication: EdgeApplication {
       self.echoes = echoes
     }
 
+    var takesOneMessage: Bool { false }
+
     private func note(_ change: (inout State) -> Void) {
       application.state.withLock { state in
         state.inside += 1

@@ -3,8 +3,7 @@
 -- KEYS     1 the user's records
 -- ARGV     1 session id, 2 pod id, 3 incarnation, 4 the last epoch that the client knows, 5 until when the caller waits,
 --          in the server's microseconds, 6 'move': the old stream lives on, and the value names its record as the one before
--- Returns  registered, the server's microseconds, epoch, the value replaced ('' when there was none), then the user's
---          other sessions: id, value
+-- Returns  registered, the server's microseconds, epoch, the value replaced ('' when there was none)
 --          | late, the server's microseconds (the caller has given up, and so has its client: nothing is written)
 --          | incompatible, value (the stored record is of a format that this version can't read)
 --
@@ -22,23 +21,12 @@ if last > now + YEAR then last = 0 end
 local now_text = string.format('%.0f', now)
 if now > tonumber(ARGV[5]) then return { 'late', now_text } end
 
-local reply = { 'registered', now_text, '', '' }
-local stored_epoch = 0
-local records = redis.call('HGETALL', KEYS[1])
-for index = 1, #records, 2 do
-  if records[index] ~= ARGV[1] then
-    reply[#reply + 1] = records[index]
-    reply[#reply + 1] = records[index + 1]
-  else
-    local epoch = string.match(records[index + 1], '^1 %d+ (%d+) ')
-    if not epoch then return { 'incompatible', records[index + 1] } end
-    stored_epoch = tonumber(epoch)
-    reply[4] = records[index + 1]
-  end
-end
-reply[3] = string.format('%.0f', math.max(stored_epoch + 1, last + 1, now))
-local value = '1 ' .. ARGV[3] .. ' ' .. reply[3] .. ' ' .. ARGV[2]
-local before = string.match(reply[4], '^1( %d+ %d+ [^ ]+)')
+local stored = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local stored_epoch = string.match(stored, '^1 %d+ (%d+) ')
+if stored ~= '' and not stored_epoch then return { 'incompatible', stored } end
+local epoch = string.format('%.0f', math.max(tonumber(stored_epoch or 0) + 1, last + 1, now))
+local value = '1 ' .. ARGV[3] .. ' ' .. epoch .. ' ' .. ARGV[2]
+local before = string.match(stored, '^1( %d+ %d+ [^ ]+)')
 if ARGV[6] == 'move' and before then value = value .. before end
 redis.call('HSET', KEYS[1], ARGV[1], value)
-return reply
+return { 'registered', now_text, epoch, stored }

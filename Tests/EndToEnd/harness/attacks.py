@@ -27,8 +27,8 @@ from .http2 import (
     window_update,
 )
 
-# More than the server allows at once, by default: four for each call that a connection may have open.
-MANY = 5_000
+# More than the server allows at once, by default: six for each call that a connection may have open.
+MANY = 7_000
 
 
 def flood(one: Callable[[int], bytes], count: int = MANY, greeting: bytes = b"", **options) -> Callable[[str], Connection]:
@@ -84,6 +84,15 @@ def session_flood(payload: bytes, count: int) -> Callable[[str], Connection]:
     return attack
 
 
+
+def watch_flood(address: str) -> Connection:
+    """One call of the health service that is told its service again and again."""
+    connection = Connection(address)
+    connection.send(headers(1, request("/grpc.health.v1.Health/Watch")) + data(1, message(b"")) * MANY)
+    return connection.read_to_end()
+
+
+FLOODS["messages on a Watch"] = watch_flood
 _PING = client_frame(ping=sessions_pb2.Ping(nonce=1))
 FLOODS["Pings of a session, each answered"] = session_flood(_PING, MANY // 100)
 FLOODS["messages, many to a frame"] = session_flood(client_frame(acknowledge=sessions_pb2.Acknowledge()) * 1_000, 1)

@@ -38,12 +38,7 @@ final class Registrar: Sendable {
     /// Streams that have said Hello, and wait for a round trip.
     var arrivals: [Arrival] = []
     var roundTrips = 0
-    var cleanUps: [CleanUp] = []
-    /// Those whose session is being registered, until they are tried again.
-    var deferred: [CleanUp] = []
-    /// Taken from the list and on their way.
-    var inFlight = 0
-    var dropped = 0
+    var cleanUps = CleanUpQueue(capacity: Registrar.maximumCleanUps)
 
     /// For one more round trip, if there may be one.
     mutating func beginRegistering() -> [Arrival]? {
@@ -77,14 +72,6 @@ final class Registrar: Sendable {
     var request: RegistrationRequest {
       RegistrationRequest(key: hello.key, lastEpoch: hello.lastEpoch, reportsTakeover: !isMove)
     }
-  }
-
-  private enum CleanUp: Sendable {
-    case unregister(SessionRecord)
-    case putBack(SessionRecord, insteadOf: SessionRecord)
-    case restore(SessionRecord)
-    case verify(SessionKey)
-    case verifyFinally(SessionKey)
   }
 
   init(
@@ -125,7 +112,7 @@ final class Registrar: Sendable {
   }
 
   /// Whether nothing waits to be taken away.
-  var isIdle: Bool { state.withLock { $0.cleanUps.isEmpty && $0.deferred.isEmpty && $0.inFlight == 0 } }
+  var isIdle: Bool { state.withLock { $0.cleanUps.isIdle } }
 
   // MARK: Registering
 
@@ -193,85 +180,32 @@ final class Registrar: Sendable {
   // MARK: Taking away
 
   private func later(_ cleanUp: CleanUp) {
-    let isDropped = state.withLock { state in
-      guard state.cleanUps.count + state.deferred.count < Self.maximumCleanUps else { return true }
-      state.cleanUps.append(cleanUp)
-      return false
-    }
-    if isDropped { observer.cleanUpDropped(1) }
+    if !state.withLock({ $0.cleanUps.add(cleanUp) }) { observer.cleanUpDropped(1) }
     wake.continuation.yield()
   }
 
   private func cleanUpWhenWoken() async {
     for await _ in wake.stream {
-      while !Task.isCancelled, let batch = takeBatch() {
+      while !Task.isCancelled, let batch = state.withLock({ $0.cleanUps.take(Self.batch) }) {
         let results = await cleanUp(batch)
-        let isAway = giveBack(results)
-        if isAway { try? await Task.sleep(for: Self.retryInterval) }
+        let pauses = state.withLock { $0.cleanUps.finished(results) }
+        if pauses.beforeDeferred { retryDeferredLater() }
+        if pauses.beforeNext { try? await Task.sleep(for: Self.retryInterval) }
       }
     }
   }
 
-  private func takeBatch() -> [CleanUp]? {
-    state.withLock { state in
-      guard !state.cleanUps.isEmpty else { return nil }
-      let batch = Array(state.cleanUps.prefix(Self.batch))
-      state.cleanUps.removeFirst(batch.count)
-      state.inFlight = batch.count
-      return batch
-    }
-  }
-
-  /// - Returns: whether the registry is away, so that nothing else is tried for a while.
-  private func giveBack(_ results: [(CleanUp, CleanUpResult)]) -> Bool {
-    let away = results.filter { $0.1 == .registryAway }.map(\.0)
-    let early = results.filter { $0.1 == .tooEarly }.map(\.0)
-    let isFirst = state.withLock { state in
-      state.inFlight = 0
-      state.cleanUps += away
-      defer { state.deferred += early }
-      return state.deferred.isEmpty && !early.isEmpty
-    }
-    if isFirst { tryDeferredLater() }
-    return !away.isEmpty
-  }
-
-  /// They wait apart from the others: a session that comes and goes all the time, or thousands that come back at once, must not keep
-  /// the records of others.
-  private func tryDeferredLater() {
+  private func retryDeferredLater() {
     // Unstructured, and over in a moment.
     Task {
       try? await Task.sleep(for: Self.retryInterval)
-      state.withLock { state in
-        state.cleanUps += Self.withoutReplaced(state.deferred)
-        state.deferred = []
-      }
+      state.withLock { $0.cleanUps.retryDeferred() }
       wake.continuation.yield()
     }
   }
 
-  /// Of a session that came and went several times the last record counts: it has replaced those before. So one that does so without
-  /// end takes one place.
-  private static func withoutReplaced(_ cleanUps: [CleanUp]) -> [CleanUp] {
-    var last: [SessionKey: UInt64] = [:]
-    for case .unregister(let record) in cleanUps {
-      last[record.key] = max(last[record.key] ?? 0, record.epoch.rawValue)
-    }
-    return cleanUps.filter { cleanUp in
-      guard case .unregister(let record) = cleanUp else { return true }
-      return record.epoch.rawValue == last[record.key]
-    }
-  }
-
-  private enum CleanUpResult {
-    case done
-    /// The session is being registered.
-    case tooEarly
-    case registryAway
-  }
-
-  private func cleanUp(_ batch: [CleanUp]) async -> [(CleanUp, CleanUpResult)] {
-    await withTaskGroup(of: (CleanUp, CleanUpResult).self) { group in
+  private func cleanUp(_ batch: [CleanUp]) async -> [(CleanUp, CleanUpQueue.Result)] {
+    await withTaskGroup(of: (CleanUp, CleanUpQueue.Result).self) { group in
       for cleanUp in batch {
         group.addTask { (cleanUp, await self.result(of: cleanUp)) }
       }
@@ -279,7 +213,7 @@ final class Registrar: Sendable {
     }
   }
 
-  private func result(of cleanUp: CleanUp) async -> CleanUpResult {
+  private func result(of cleanUp: CleanUp) async -> CleanUpQueue.Result {
     do {
       switch cleanUp {
       case .unregister(let record):

@@ -54,35 +54,6 @@ def test_many_sessions_of_one_user_cost_what_those_of_many_do(cluster, user):
     eventually("their records are gone", lambda: not cluster.redis.keys(f"*u:{user}*"))
 
 
-def test_sessions_that_come_back_at_once_do_not_keep_the_records_of_others(own_cluster, user):
-    """Three thousand go at once, and half of them come again under their ids, as behind a proxy that was restarted."""
-    cluster = own_cluster(pods=1)
-    address = cluster.pods["pod-0"].address
-    crowds = [f"{user}-returns", f"{user}-goes", f"{user}-returns-too"]
-
-    def crowd(name: str) -> Connection:
-        connection = Connection(address)
-        numbers = range(1, 2_001, 2)
-        connection.send(window_update(0, 1 << 30))
-        connection.send(b"".join(headers(n) + data(n, hello(f"{name}-{n}", "phone")) for n in numbers))
-        return connection
-
-    def welcomed(connection: Connection) -> bool:
-        return connection.read_until(lambda: len({f.stream_id for f in connection.of(frames.DataFrame)}) == 1_000)
-
-    held = [crowd(name) for name in crowds]
-    assert all(welcomed(connection) for connection in held)
-    for connection in held:
-        connection.close()
-    back = [crowd(name) for name in (crowds[0], crowds[2])]
-    # Twelve rounds of 256, and a pause of half a second for those that have to be tried again.
-    eventually("the records of the others are gone", lambda: not cluster.redis.keys(f"*u:{user}-goes-*"), within=3)
-    assert all(welcomed(connection) for connection in back)
-    assert len(cluster.redis.keys(f"*u:{user}-returns*")) == 2_000
-    for connection in back:
-        connection.close()
-
-
 def test_hellos_are_refused_while_too_many_wait_for_the_registry(own_cluster):
     """8,192 of the pod, from nine connections of strangers while Redis hangs, and nobody has noticed yet."""
     cluster = own_cluster(pods=1, options={"--lease": "20s", "--redis-timeout": "15s"})

@@ -245,7 +245,8 @@ def test_no_false_alarm_while_sessions_move(own_cluster, clients, user):
     cluster.start_pod("pod-3")
     checks = 0
     deadline = time.monotonic() + 12
-    while time.monotonic() < deadline:
+    # On a fast machine they have all gone before the time is over.
+    while opened and time.monotonic() < deadline:
         clients.open(f"{user}-more-{checks}", cluster.endpoints, "phone", wait=False)
         opened.pop().stop()
         done = ring(cluster, "check", "--output", "json")

@@ -149,7 +149,7 @@ import Testing
   }
 
   /// The second one is not handed on, however soon it comes.
-  @Test(arguments: [false, true]) func acallOfOneMessageEndsWithAnother(inOneFrame: Bool) throws {
+  @Test(arguments: [false, true]) func aCallOfOneMessageEndsWithAnother(inOneFrame: Bool) throws {
     var (served, client) = try connected()
     served.step { engine, now, _, _ in engine.takeOneMessage(of: 1, now: now) }
     if inOneFrame {

@@ -22,8 +22,8 @@ public struct EngineLimits: Hashable, Sendable {
   /// ...and the end when so many more bring none.
   public var keepAliveTimeout: Milliseconds = 10_000
   /// Frames of any kind that a client may send each second, and one more for each open call; ten seconds' worth, or six times
-  /// `concurrentCalls`, at once. Of the messages within one frame each after the first counts as a frame, and so do 2 KiB of DATA. What the client is
-  /// sent earns more, since that has to be acknowledged, unless it is an answer.
+  /// `concurrentCalls`, at once. Of the messages within one frame each after the first counts as a frame, and so do 2 KiB
+  /// of DATA. What the client is sent earns more, since that has to be acknowledged, unless it is an answer.
   public var framesPerSecond = 200
   /// Calls that a client may open each second; ten seconds' worth, or twice `concurrentCalls`, at once. Each may cost the
   /// application far more than a frame: a session is written to a registry.

@@ -7,8 +7,7 @@ internal import Synchronization
 
 final class EdgeLoop: EdgeWake {
   enum Command: Sendable {
-    case send(EdgeStream, [UInt8])
-    case answer(EdgeStream, [UInt8])
+    case send(EdgeStream, [UInt8], isAnswer: Bool)
     case sendDisplacing(EdgeStream, [UInt8], limit: Int)
     case end(EdgeStream, EdgeStatus)
     case endNow(EdgeStream, EdgeStatus)

@@ -26,12 +26,13 @@ final class EdgeStream: EdgeCall {
   /// On the loop's thread.
   func detach() -> (any EdgeCallHandler)? { handler.take() }
 
-  func send(_ message: [UInt8]) { loop.post(.send(self, message)) }
+  func send(_ message: [UInt8]) { loop.post(.send(self, message, isAnswer: false)) }
 
-  func answer(_ message: [UInt8]) { loop.post(.answer(self, message)) }
+  func answer(_ message: [UInt8]) { loop.post(.send(self, message, isAnswer: true)) }
 
   func queue(_ message: [UInt8], displacingBeyond limit: Int?) -> (any EdgeWake)? {
-    let command = limit.map { EdgeLoop.Command.sendDisplacing(self, message, limit: $0) } ?? .send(self, message)
+    let command =
+      limit.map { EdgeLoop.Command.sendDisplacing(self, message, limit: $0) } ?? .send(self, message, isAnswer: false)
     return loop.enqueue(command) ? loop : nil
   }
 

@@ -112,13 +112,9 @@ struct LoopState: ~Copyable {
 
   private mutating func perform(_ command: EdgeLoop.Command) {
     switch command {
-    case .send(let call, let message):
+    case .send(let call, let message, let isAnswer):
       guard let connection = connections[call] else { return }
-      connection.engine.send(message, on: call.stream)
-      mark(connection)
-    case .answer(let call, let message):
-      guard let connection = connections[call] else { return }
-      connection.engine.send(message, on: call.stream, isAnswer: true)
+      connection.engine.send(message, on: call.stream, isAnswer: isAnswer)
       mark(connection)
     case .sendDisplacing(let call, let message, let limit):
       guard let connection = connections[call] else { return }

@@ -8,7 +8,7 @@ import Testing
   let first = Incarnation(rawValue: 11)
   let second = Incarnation(rawValue: 12)
 
-  @Test func aRegistrationTellsTheUsersOtherSessions() async throws {
+  @Test func eachSessionOfAUserHasItsRecord() async throws {
     try await withRegistry { registry in
       let phone = try await registry.directory.register(
         try key("ann", "phone"), podID: "pod-1", incarnation: first, lastEpoch: .none)

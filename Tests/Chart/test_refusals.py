@@ -70,6 +70,9 @@ COMBINATIONS = {
     "ports without an address": (
         {"sender__service__headless": "true", "sender__service__port": "9000"}, "a Service changes no ports", "Make it 7410"
     ),
+    "a lease that is nearly long enough": (
+        {"cluster__lease": '"299.5ms"', "cluster__renewalInterval": '"100ms"'}, "cluster.lease is 299.5ms", "takes from 300ms to 5m"
+    ),
     "late renewals": (
         {"cluster__renewalInterval": '"1501ms"'}, "is more than half of cluster.lease (3s)", "Renew more often"
     ),

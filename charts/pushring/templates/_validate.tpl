@@ -50,8 +50,8 @@
 {{- $problems := list -}}
 {{- range $path, $range := include "pushring.durations" . | fromYaml -}}
 {{- with include "pushring.duration" (list $ $path) -}}
-{{- $value := include "pushring.milliseconds" . | int64 -}}
-{{- if or (lt $value (include "pushring.milliseconds" $range.least | int64)) (gt $value (include "pushring.milliseconds" $range.most | int64)) -}}
+{{- $value := include "pushring.exactMilliseconds" . | float64 -}}
+{{- if or (lt $value (include "pushring.exactMilliseconds" $range.least | float64)) (gt $value (include "pushring.exactMilliseconds" $range.most | float64)) -}}
 {{- $problems = append $problems (printf "%s is %s, and the program takes from %s to %s. Choose one of these" $path . $range.least $range.most) -}}
 {{- end -}}
 {{- end -}}

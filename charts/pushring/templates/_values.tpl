@@ -3,11 +3,15 @@
 {{- if kindIs "float64" . -}}{{- int64 . -}}{{- else -}}{{- . -}}{{- end -}}
 {{- end -}}
 
-{{/* A duration such as 1.5s, in milliseconds. */}}
-{{- define "pushring.milliseconds" -}}
+{{/* A duration such as 1.5s, in milliseconds, of which there can be parts. */}}
+{{- define "pushring.exactMilliseconds" -}}
 {{- $number := regexFind "^[0-9]+(\\.[0-9]+)?" . | float64 -}}
-{{- $factor := get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) (regexFind "[a-z]+$" .) -}}
-{{- mulf $number $factor | ceil | int64 -}}
+{{- mulf $number (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) (regexFind "[a-z]+$" .)) -}}
+{{- end -}}
+
+{{/* The same, rounded up. */}}
+{{- define "pushring.milliseconds" -}}
+{{- include "pushring.exactMilliseconds" . | float64 | ceil | int64 -}}
 {{- end -}}
 
 {{/* A duration in seconds, rounded up. */}}

@@ -24,7 +24,8 @@ final class EdgeLoop: EdgeWake {
 
   private struct Inbox {
     var commands: [Command] = []
-    /// Whether the loop waits, or is about to, without knowing of what is in the inbox.
+    /// Whether the loop waits, or is about to, without knowing of what is in the inbox. Not while it serves: it looks into the
+    /// inbox before it waits again.
     var mustWake = true
     var isClosed = false
 
@@ -59,12 +60,13 @@ final class EdgeLoop: EdgeWake {
 
   func start(_ acceptor: Acceptor?) {
     let thread = Thread { [self] in
+      // From within, or the system does not hear of it.
+      Thread.current.name = "session-edge"
       guard let poller = poller.withLock({ $0.take() }) else { return }
       var state = LoopState(self, poller, acceptor)
       state.run()
       ended.succeed(())
     }
-    thread.name = "session-edge"
     thread.start()
   }
 
@@ -94,6 +96,9 @@ final class EdgeLoop: EdgeWake {
       return true
     }
   }
+
+  /// On the loop's thread, after it has waited.
+  func hasWaited() { inbox.withLock { $0.mustWake = false } }
 
   func close() -> [Command] {
     inbox.withLock { inbox in

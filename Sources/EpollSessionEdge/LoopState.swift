@@ -69,6 +69,7 @@ struct LoopState: ~Copyable {
     let waits = dirty.isEmpty && loop.mayWait()
     let limit = waits ? wheel.wait(now: monotonicMilliseconds()) ?? 60_000 : 0
     poller.wait(milliseconds: Int32(clamping: limit), into: &ready)
+    if waits { loop.hasWaited() }
     now = monotonicMilliseconds()
     // First of all, as clients that wait there are lost when the kernel's queue is full.
     if ready.contains(where: { $0.token == Acceptor.token }) { acceptor?.accept(shared, now: now) }

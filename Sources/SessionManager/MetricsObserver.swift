@@ -28,6 +28,7 @@ public final class MetricsObserver: SessionManagerObserver {
   private let moves: [MoveOutcome: Counter]
   private let outcomes: [Outcome: Counter]
   private let ends: [EndReason: Counter]
+  private let closings: [StreamClosing: Counter]
   private let dropped: [SlowPolicy: Counter]
 
   public init() {
@@ -42,6 +43,10 @@ public final class MetricsObserver: SessionManagerObserver {
     ends = Dictionary(
       uniqueKeysWithValues: EndReason.allCases.map {
         ($0, Counter(label: "pushring_streams_ended_total", dimensions: [("reason", $0.rawValue)]))
+      })
+    closings = Dictionary(
+      uniqueKeysWithValues: StreamClosing.allCases.map {
+        ($0, Counter(label: "pushring_streams_closed_total", dimensions: [("reason", $0.rawValue)]))
       })
     dropped = Dictionary(
       uniqueKeysWithValues: SlowPolicy.allCases.map {
@@ -63,9 +68,7 @@ public final class MetricsObserver: SessionManagerObserver {
 
   public func streamEnded(_ reason: EndReason) { ends[reason]?.increment() }
 
-  public func streamClosed(_ reason: String) {
-    Counter(label: "pushring_streams_closed_total", dimensions: [("reason", reason)]).increment()
-  }
+  public func streamClosed(_ how: StreamClosing) { closings[how]?.increment() }
 
   public func delivered(_ tally: DeliveryTally) {
     if tally.delivered > 0 {

@@ -245,7 +245,7 @@ final class SessionHub: Sendable {
   func closed(_ call: any EdgeCall, _ reason: EdgeCloseReason) {
     let stream = StreamID(rawValue: call.id)
     forget(stream, isClosed: true)
-    observer.streamClosed(reason.label)
+    observer.streamClosed(StreamClosing(reason))
   }
 
   private func forget(_ stream: StreamID, isClosed: Bool = false) {
@@ -453,14 +453,13 @@ extension StreamEnd {
     .takenOver, "this session was opened again on another stream, which replaces this one")
 }
 
-extension EdgeCloseReason {
-  /// Few and fixed, so that it can be a metric's dimension.
-  var label: String {
-    switch self {
-    case .ended: "ended"
-    case .cancelledByClient: "cancelled-by-client"
-    case .connectionLost: "connection-lost"
-    case .edgeStopped: "edge-stopped"
+extension StreamClosing {
+  fileprivate init(_ reason: EdgeCloseReason) {
+    switch reason {
+    case .ended: self = .ended
+    case .cancelledByClient: self = .cancelledByClient
+    case .connectionLost: self = .connectionLost
+    case .edgeStopped: self = .edgeStopped
     }
   }
 }

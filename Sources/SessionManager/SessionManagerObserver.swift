@@ -11,6 +11,14 @@ public enum MoveOutcome: String, Sendable, Hashable, CaseIterable {
   case ended
 }
 
+/// How a stream closed.
+public enum StreamClosing: String, Sendable, Hashable, CaseIterable {
+  case ended
+  case cancelledByClient = "cancelled-by-client"
+  case connectionLost = "connection-lost"
+  case edgeStopped = "edge-stopped"
+}
+
 /// What became of a number of messages, for each of their sessions.
 public struct DeliveryTally: Hashable, Sendable {
   public private(set) var delivered = 0
@@ -35,7 +43,7 @@ public protocol SessionManagerObserver: Sendable {
   /// By the pod; `taken-over` and the like.
   func streamEnded(_ reason: EndReason)
   /// By the client or its connection.
-  func streamClosed(_ reason: String)
+  func streamClosed(_ how: StreamClosing)
   func delivered(_ tally: DeliveryTally)
   /// Messages for clients that read too slowly, by what was done about them.
   func messagesDropped(_ count: Int, _ policy: SlowPolicy)

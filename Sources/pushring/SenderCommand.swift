@@ -50,6 +50,7 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
     let logger = try Logger("sender", settings)
     let metrics = MetricRegistry()
     MetricsSystem.bootstrap(metrics)
+    let descriptors = DescriptorLimit.raise(logger)
     let access = try RegistryAccess(settings, logger: logger)
     let follower = ViewFollower(directory: access.directory, configuration: access.configuration, logger: logger)
     let sender = Sender(
@@ -64,6 +65,7 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
       metadata: [
         "listen": "\(listen)", "strategy": "\(configuration.strategy)",
         "redis.address": "\(access.configuration.address)", "cluster": "\(access.directory.cluster)",
+        "descriptor.limit": "\(descriptors)",
       ])
     try await serve(
       [

@@ -88,6 +88,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
     let logger = try Logger("session-manager", settings)
     let metrics = MetricRegistry()
     MetricsSystem.bootstrap(metrics)
+    let descriptors = DescriptorLimit.raise(forSessions: configuration.maximumSessions, logger)
     let access = try RegistryAccess(settings, logger: logger)
     let follower = ViewFollower(directory: access.directory, configuration: access.configuration, logger: logger)
     let pod = PodService(
@@ -102,7 +103,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       metadata: [
         "pod.id": "\(configuration.podID)", "listen": "\(edge.host):\(edge.port)",
         "peer.listen": "\(configuration.peerListenHost):\(configuration.peerListenPort)",
-        "redis.address": "\(access.configuration.address)", "cluster": "\(access.directory.cluster)",
+        "redis.address": "\(access.configuration.address)", "cluster": "\(access.directory.cluster)", "descriptor.limit": "\(descriptors)",
       ])
     try await serve(
       [Background { await access.client.run() }, Background { await follower.run() }, administration, pod],

@@ -75,7 +75,7 @@ def test_no_password_stands_in_a_manifest_but_in_secrets(values):
 
 def test_a_password_is_made_and_is_never_the_same():
     passwords = {
-        re.search(r"^  password: (\S+)$", helm.helm("helm4", "template", "push", str(helm.CHART)), re.MULTILINE).group(1)
+        re.search(r'^  "password": (\S+)$', helm.helm("helm4", "template", "push", str(helm.CHART)), re.MULTILINE).group(1)
         for _ in range(2)
     }
     assert len(passwords) == 2
@@ -152,7 +152,7 @@ def test_no_label_or_annotation_that_the_chart_sets_can_be_set_again():
 def test_the_nearer_of_two_labels_wins():
     settings = {
         "commonLabels": '{"team": "all"}', "sender.podLabels": '{"team": "push"}',
-        "metrics.prometheusRule": '{"enabled": true, "labels": {"team": "monitoring"}}',
+        "metrics.prometheusRule": '{"enabled": true, "labels": {"team": "monitoring"}}', "networkPolicy.metrics": '[{"podSelector": {}}]',
     }
     # As text, since of a key that is there twice a parser shows one.
     text = helm.helm("helm3", "template", helm.RELEASE, str(helm.CHART), *helm.flags(None, settings))
@@ -282,6 +282,9 @@ def test_an_external_redis_is_read_from_a_secret_and_trusted_by_its_ca():
             variables = {each["name"]: each for each in spec["containers"][0]["env"]}
             assert variables["PUSHRING_REDIS"]["valueFrom"]["secretKeyRef"] == {"name": secret, "key": key}
             assert variables["PUSHRING_REDIS_CA_FILE"]["value"] == f"/etc/pushring/redis-ca/{path}"
+            # Nothing else that is in the Secret, such as the certificate's key.
+            [source] = volume.values()
+            source["items"] = [{"key": path, "path": path}]
             assert spec["volumes"] == [{"name": "redis-ca", **volume}]
 
 

@@ -73,6 +73,33 @@ COMBINATIONS = {
     "a lease that is nearly long enough": (
         {"cluster__lease": '"299.5ms"', "cluster__renewalInterval": '"100ms"'}, "cluster.lease is 299.5ms", "takes from 300ms to 5m"
     ),
+    "moves that take longer than a drain": (
+        {"sessionManager__autoscaling__enabled": "true", "sessionManager__autoscaling__sessionsPerPod": "50000"},
+        "take 63 s to move when a pod is drained, and config.drainDeadline is 40s", "Raise the deadline",
+    ),
+    "all evicted while there are few": (
+        {"sessionManager__autoscaling__enabled": "true", "sessionManager__podDisruptionBudget__maxUnavailable": "3"},
+        "maxUnavailable is 3 of 3", "Make it 1",
+    ),
+    "Senders counted by what they do not request": (
+        {"sender__autoscaling__enabled": "true", "sender__resources__requests": "null"}, "sender.resources.requests.cpu is not set", "Set it",
+    ),
+    "a container beside Senders that requests nothing": (
+        {"sender__autoscaling__enabled": "true", "sender__extraContainers": '[{"name": "beside", "image": "a"}]'},
+        "the container beside of sender.extraContainers requests no cpu", "Set its resources.requests.cpu",
+    ),
+    "ranges for no balancer": (
+        {"sessionManager__service__loadBalancerSourceRanges": '["10.0.0.0/8"]'}, "no balancer that would go by it", "leave the ranges out",
+    ),
+    "ranges for no pod's balancer": (
+        {"exposure__perPod__loadBalancerSourceRanges": '["10.0.0.0/8"]'}, "no balancer that would go by it", "leave the ranges out",
+    ),
+    "an exposure before without a domain": (
+        {"exposure__previous": '"perPod"'}, "exposure.previous is perPod and exposure.perPod.domain is empty", "set the domain",
+    ),
+    "alerts behind a policy": (
+        {"metrics__prometheusRule__enabled": "true"}, "Prometheus could not reach the pods", "Say where it runs",
+    ),
     "late renewals": (
         {"cluster__renewalInterval": '"1501ms"'}, "is more than half of cluster.lease (3s)", "Renew more often"
     ),
@@ -121,7 +148,7 @@ COMBINATIONS = {
         "sender.autoscaling.minReplicas (5) is above maxReplicas (4)", "raise the second",
     ),
     "full before there are more": (
-        {"sessionManager__autoscaling__enabled": "true", "sessionManager__config__maxSessions": "50000"},
+        {"sessionManager__autoscaling__enabled": "true", "sessionManager__config__maxSessions": "25000"},
         "pods would be full before there are more of them", "Lower it",
     ),
 }
@@ -153,6 +180,10 @@ MALFORMED = {
     "an address without a port": ({"exposure__single__address": '"push.example.com"'}, "address"),
     "a fraction of Prometheus' seconds": ({"metrics__podMonitor__interval": '"1.5s"'}, "interval"),
     "no URL of Redis": ({"redis__external__url": '"http://elsewhere"'}, "url"),
+    "a space in Redis' URL": ({"redis__external__url": '"redis://elsewhere:6379 "'}, "url"),
+    "port 0 of Redis": ({"redis__external__url": '"redis://elsewhere:0"'}, "url"),
+    "a database that is none": ({"redis__external__url": '"redis://elsewhere/abc"'}, "url"),
+    "a password that is not encoded": ({"redis__external__url": '"redis://:a/b@elsewhere"'}, "url"),
     "a digest that is none": ({"image__digest": '"latest"'}, "digest"),
     "text for a number": ({"sessionManager__replicas": '"3"'}, "replicas"),
     "more than all pods": ({"sessionManager__podDisruptionBudget__maxUnavailable": '"101%"'}, "maxUnavailable"),

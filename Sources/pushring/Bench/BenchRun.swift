@@ -290,7 +290,7 @@ enum BenchLimits {
   /// - Returns: how many load processes are needed.
   /// - Throws: `Failure` that names the setting to change.
   static func check(_ options: BenchOptions) throws -> Int {
-    let descriptors = ProcessProbe.descriptorLimit - spare
+    let descriptors = DescriptorLimit.raise() - spare
     let ports = ProcessProbe.localPorts
     let perPod = (options.sessions + options.pods - 1) / options.pods
     if options.sender == nil, Double(perPod) * (1 + options.strays) > Double(descriptors) {

@@ -34,7 +34,7 @@ struct LoadWorkerCommand: AsyncParsableCommand {
   @Option var dropEvery = 0
 
   func run() async throws {
-    _ = ProcessProbe.descriptorLimit
+    DescriptorLimit.raise()
     let pool = LoadPool(sourceAddress: sourceAddress, seed: seed, dropsEvery: dropEvery)
     let thread = Thread {
       do { try pool.run() } catch {

@@ -80,15 +80,6 @@ enum ProcessProbe {
     return numbers.count == 2 ? numbers[1] - numbers[0] + 1 : 28_232
   }
 
-  /// The soft limit is raised to the hard one first.
-  static var descriptorLimit: Int {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    return Int(clamping: limit.rlim_max)
-  }
-
   static var machine: Machine {
     let processor = (text("/proc/cpuinfo") ?? "").split(separator: "\n").first { $0.hasPrefix("model name") }
       .flatMap { $0.split(separator: ":").last }.map { $0.trimmingCharacters(in: .whitespaces) }

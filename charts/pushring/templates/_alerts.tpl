@@ -2,7 +2,7 @@
 {{- define "pushring.alerts" -}}
 {{- $limits := .Values.metrics.prometheusRule.thresholds -}}
 {{- $lease := divf (include "pushring.milliseconds" (include "pushring.duration" (list . "cluster.lease")) | float64) 3000 -}}
-{{- $m := printf "namespace=%q,pod=~%q" .Release.Namespace (printf "%s-.*" (include "pushring.fullname" .)) -}}
+{{- $m := printf "namespace=%q,pod=~%q" .Release.Namespace (printf "%s-([0-9]+|sender-[a-z0-9]+-[a-z0-9]+)" (include "pushring.fullname" .)) -}}
 - alert: PushRingSessionsMissed
   expr: sum(increase(pushring_audit_missed_sessions_total{ {{- $m -}} }[15m])) > 0
   for: 0m
@@ -15,12 +15,14 @@
   severity: critical
   summary: Many sessions have gone within ten minutes.
   description: Look whether pods are down (ring inspect), and at pushring_streams_closed_total and pushring_streams_ended_total for the reason.
+{{- if ne (include "pushring.maximumReplicas" .Values.sessionManager) "0" }}
 - alert: PushRingNoPods
   expr: absent(pushring_sessions{ {{- $m -}} })
   for: 5m
   severity: critical
   summary: No pod has told its metrics for five minutes.
   description: All pods are down, or Prometheus can't reach any. With none left PushRingSessionsLost has nothing to compare.
+{{- end }}
 {{- if ne (include "pushring.maximumReplicas" .Values.sender) "0" }}
 - alert: PushRingNoSenders
   expr: (sum(pushring_pod_links{state="up",{{ $m }}}) or vector(0)) == 0
@@ -85,6 +87,12 @@
   severity: warning
   summary: "{{ "{{ $labels.pod }}" }} does not reach all pods of the view."
   description: Look at the network between it and them; a pod that has gone leaves the view within the lease and the grace.
+- alert: PushRingDescriptorsShort
+  expr: sum by (pod) (pushring_streams{ {{- $m -}} }) > 0.9 * sum by (pod) (pushring_descriptor_limit{ {{- $m -}} })
+  for: 5m
+  severity: warning
+  summary: "{{ "{{ $labels.pod }}" }} has nearly as many streams as it may have open files."
+  description: It will turn clients away. Raise the container runtime's hard limit of open files (LimitNOFILE), or have more pods.
 - alert: PushRingMembershipLost
   expr: sum(increase(pushring_streams_ended_total{reason="membership-lost",{{ $m }}}[10m])) > 0
   for: 0m

@@ -2,7 +2,7 @@
      part, as .Values.sender. */}}
 
 {{- define "pushring.podSecurity" -}}
-serviceAccountName: {{ include "pushring.serviceAccount" . }}
+serviceAccountName: {{ include "pushring.serviceAccount" . | quote }}
 automountServiceAccountToken: false
 # Variables for each Service of the namespace would only be in the way of ours.
 enableServiceLinks: false
@@ -32,7 +32,7 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $part.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 topologySpreadConstraints:
 {{- if $part.topologySpreadConstraints }}
@@ -94,19 +94,19 @@ PUSHRING_{{ snakecase . | upper }}
 - name: REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ include "pushring.redisSecret" . }}
-      key: {{ .Values.redis.bundled.auth.existingSecret.key }}
+      name: {{ include "pushring.redisSecret" . | quote }}
+      key: {{ .Values.redis.bundled.auth.existingSecret.key | quote }}
 - name: PUSHRING_REDIS
   value: redis://:$(REDIS_PASSWORD)@{{ include "pushring.fullname" . }}-redis:6379
 {{- else }}
 - name: PUSHRING_REDIS
   valueFrom:
     secretKeyRef:
-      name: {{ include "pushring.redisURLSecret" . }}
-      key: {{ ternary "url" .Values.redis.external.existingSecret.key (empty .Values.redis.external.existingSecret.name) }}
+      name: {{ include "pushring.redisURLSecret" . | quote }}
+      key: {{ ternary "url" .Values.redis.external.existingSecret.key (empty .Values.redis.external.existingSecret.name) | quote }}
 {{- if include "pushring.hasCA" . }}
 - name: PUSHRING_REDIS_CA_FILE
-  value: /etc/pushring/redis-ca/{{ .Values.redis.external.ca.key }}
+  value: {{ printf "/etc/pushring/redis-ca/%s" .Values.redis.external.ca.key | quote }}
 {{- end }}
 {{- end }}
 - name: PUSHRING_CLUSTER
@@ -184,10 +184,12 @@ volumes:
 {{- if $hasCA }}
   - name: redis-ca
 {{- with $root.Values.redis.external.ca }}
+    # Of a Secret that has the key of a certificate too, that one stays where it is.
+{{- $items := list (dict "key" .key "path" .key) }}
 {{- if .secretName }}
-    secret: {secretName: {{ .secretName }}}
+    secret: {secretName: {{ .secretName | quote }}, items: {{ toJson $items }}}
 {{- else }}
-    configMap: {name: {{ .configMapName }}}
+    configMap: {name: {{ .configMapName | quote }}, items: {{ toJson $items }}}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -79,7 +79,8 @@
 {{- if $running -}}
 {{- $before := get (default (dict) $running.metadata.annotations) "pushring/cluster-settings" -}}
 {{- $now := include "pushring.comparableSettings" (list . (default "" $before)) -}}
-{{- if and $before (ne (include "pushring.exactSettings" $before) (include "pushring.exactSettings" $now)) (gt (int64 $running.spec.replicas) 0) -}}
+{{- $count := max (int64 $running.spec.replicas) (dig "status" "replicas" 0 $running | int64) -}}
+{{- if and $before (ne (include "pushring.exactSettings" $before) (include "pushring.exactSettings" $now)) (gt $count 0) -}}
 {{- $problems = append $problems (printf "pods run with '%s', and can't work beside those with '%s': pushes would miss sessions while both are there. Stop the pods first by an upgrade with the old settings and sessionManager.replicas=0 (and sessionManager.autoscaling.enabled=false), or leave the settings as they are. See UPGRADING.md" $before $now) -}}
 {{- end -}}
 {{- end -}}
@@ -107,7 +108,8 @@
 {{- $part := get $.Values $name -}}
 {{- if $part.podDisruptionBudget.enabled -}}
 {{- $allowed := include "pushring.text" $part.podDisruptionBudget.maxUnavailable -}}
-{{- $count := int64 (include "pushring.maximumReplicas" $part) -}}
+{{- $count := int64 $part.replicas -}}
+{{- if $part.autoscaling.enabled -}}{{- $count = int64 $part.autoscaling.minReplicas -}}{{- end -}}
 {{- $absolute := include "pushring.partOf" (list $allowed $count) | int64 -}}
 {{- if has $allowed (list "0" "0%") -}}
 {{- $problems = append $problems (printf "%s.podDisruptionBudget.maxUnavailable is %s: a node with one on it could never be drained. Make it 1, or podDisruptionBudget.enabled false" $name $allowed) -}}
@@ -167,16 +169,26 @@
 {{- $problems = append $problems (printf "sender.service.headless can't be changed of a Service that is there: kubectl delete service/%s-sender, and upgrade again at once; backends can't reach Senders meanwhile" (include "pushring.fullname" .)) -}}
 {{- end -}}
 {{- $exposure := .Values.exposure -}}
-{{- if and (eq $exposure.mode "perPod") (not $exposure.perPod.domain) -}}
-{{- $problems = append $problems "exposure.mode is perPod and exposure.perPod.domain is empty: set the domain under which each pod has a name" -}}
+{{- range $key := list "mode" "previous" -}}
+{{- $mode := get $exposure $key -}}
+{{- if and (eq $mode "perPod") (not $exposure.perPod.domain) -}}
+{{- $problems = append $problems (printf "exposure.%s is perPod and exposure.perPod.domain is empty: set the domain under which each pod has a name" $key) -}}
 {{- end -}}
-{{- if eq $exposure.mode "gateway" -}}
+{{- if eq $mode "gateway" -}}
 {{- if not $exposure.gateway.domain -}}
-{{- $problems = append $problems "exposure.mode is gateway and exposure.gateway.domain is empty: set the domain that the Gateway serves" -}}
+{{- $problems = append $problems (printf "exposure.%s is gateway and exposure.gateway.domain is empty: set the domain that the Gateway serves" $key) -}}
 {{- end -}}
 {{- if not $exposure.gateway.parentRefs -}}
-{{- $problems = append $problems "exposure.mode is gateway and exposure.gateway.parentRefs is empty: name the Gateway to attach to" -}}
+{{- $problems = append $problems (printf "exposure.%s is gateway and exposure.gateway.parentRefs is empty: name the Gateway to attach to" $key) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $perPodBalancers := and (include "pushring.isExposed" (list . "perPod")) (eq $exposure.perPod.type "LoadBalancer") -}}
+{{- if and .Values.sessionManager.service.loadBalancerSourceRanges (ne .Values.sessionManager.service.type "LoadBalancer") (not $perPodBalancers) -}}
+{{- $problems = append $problems "sessionManager.service.loadBalancerSourceRanges is set and there is no balancer that would go by it: make sessionManager.service.type LoadBalancer, or leave the ranges out" -}}
+{{- end -}}
+{{- if and $exposure.perPod.loadBalancerSourceRanges (not $perPodBalancers) -}}
+{{- $problems = append $problems "exposure.perPod.loadBalancerSourceRanges is set and there is no balancer that would go by it: leave the ranges out, or make exposure.mode perPod with type LoadBalancer" -}}
 {{- end -}}
 {{- if and (ne $exposure.mode "single") $exposure.single.address -}}
 {{- $problems = append $problems (printf "exposure.single.address is set and exposure.mode is %s: leave the address empty, or make the mode single" $exposure.mode) -}}
@@ -185,8 +197,9 @@
 {{- if and (eq $exposure.mode "single") $exposure.single.address $homing -}}
 {{- $problems = append $problems "sessionManager.config.homingRate is above 0 and clients reach all pods by exposure.single.address: sessions that are sent home would end up anywhere, and be sent again, for ever. Make it 0, or leave it out, or use another exposure.mode" -}}
 {{- end -}}
-{{- if and .Values.networkPolicy.enabled .Values.metrics.podMonitor.enabled (not .Values.networkPolicy.metrics) -}}
-{{- $problems = append $problems "metrics.podMonitor.enabled is true and networkPolicy.metrics is empty: Prometheus could not reach the pods. Say where it runs, for example [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
+{{- $metrics := .Values.metrics -}}
+{{- if and .Values.networkPolicy.enabled (or $metrics.podMonitor.enabled $metrics.prometheusRule.enabled) (not .Values.networkPolicy.metrics) -}}
+{{- $problems = append $problems "metrics.podMonitor.enabled or metrics.prometheusRule.enabled is true and networkPolicy.metrics is empty: Prometheus could not reach the pods. Say where it runs, for example [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
 {{- end -}}
 {{- toJson $problems -}}
 {{- end -}}
@@ -199,7 +212,27 @@
 {{- $problems = append $problems (printf "%s.autoscaling.minReplicas (%d) is above maxReplicas (%d): raise the second" $name (int64 $scaling.minReplicas) (int64 $scaling.maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
+{{- $senders := .Values.sender -}}
+{{- if and $senders.autoscaling.enabled (not (dig "requests" "cpu" "" (default (dict) $senders.resources))) -}}
+{{- $problems = append $problems "sender.autoscaling.enabled is true and sender.resources.requests.cpu is not set: its use is counted as a part of that, so Senders would never be more. Set it" -}}
+{{- end -}}
+{{- if $senders.autoscaling.enabled -}}
+{{- range $senders.extraContainers -}}
+{{- if not (dig "resources" "requests" "cpu" "" .) -}}
+{{- $problems = append $problems (printf "sender.autoscaling.enabled is true and the container %s of sender.extraContainers requests no cpu: Kubernetes then counts none of the pod's, and Senders would never be more. Set its resources.requests.cpu" (toString .name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $pods := .Values.sessionManager -}}
+{{- if $pods.autoscaling.enabled -}}
+{{- $others := sub (int64 $pods.autoscaling.minReplicas) 1 -}}
+{{- $deadline := include "pushring.duration" (list . "sessionManager.config.drainDeadline") -}}
+{{- /* Four fifths of the deadline are for moving (Docs/kubernetes.md, A pod's end). */}}
+{{- $needed := divf (int64 $pods.autoscaling.sessionsPerPod) (mul 400 (max 1 $others)) | ceil | int64 -}}
+{{- if and (gt $others 0) (gt $needed (include "pushring.seconds" $deadline | int64)) -}}
+{{- $problems = append $problems (printf "sessionManager.autoscaling.sessionsPerPod is %d, which with minReplicas %d take %d s to move when a pod is drained, and config.drainDeadline is %s: what is left then would be ended. Raise the deadline or minReplicas, or lower sessionsPerPod" (int64 $pods.autoscaling.sessionsPerPod) (int64 $pods.autoscaling.minReplicas) $needed $deadline) -}}
+{{- end -}}
+{{- end -}}
 {{- $full := int64 $pods.config.maxSessions -}}
 {{- if and $pods.autoscaling.enabled (gt $full 0) (ge (int64 $pods.autoscaling.sessionsPerPod) $full) -}}
 {{- $problems = append $problems (printf "sessionManager.autoscaling.sessionsPerPod (%d) is not below config.maxSessions (%d): pods would be full before there are more of them. Lower it, to about two thirds" (int64 $pods.autoscaling.sessionsPerPod) $full) -}}

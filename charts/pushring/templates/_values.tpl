@@ -99,6 +99,27 @@ sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
 {{- if and (include "pushring.isOneAddress" .) (eq (include "pushring.homingRate" .) "0") -}}yes{{- end -}}
 {{- end -}}
 
+{{/* The exposures that Services and routes are made for: the one that pods are told by, and the one before. */}}
+{{- define "pushring.isExposed" -}}
+{{- $exposure := (index . 0).Values.exposure -}}
+{{- if has (index . 1) (list $exposure.mode $exposure.previous) -}}yes{{- end -}}
+{{- end -}}
+
+{{/* Of each pod's own Service. */}}
+{{- define "pushring.podPort" -}}
+{{- if include "pushring.isExposed" (list . "perPod") -}}{{- int64 .Values.exposure.perPod.port -}}{{- else -}}7400{{- end -}}
+{{- end -}}
+
+{{/* How many pods have a Service, and a route, of their own. Not fewer than run: a pod that an upgrade takes away keeps its own until it
+     has drained, and until the next upgrade. */}}
+{{- define "pushring.exposedPods" -}}
+{{- $most := int64 (include "pushring.maximumReplicas" .Values.sessionManager) -}}
+{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace (include "pushring.fullname" .) -}}
+{{- $most = max $most (int64 .spec.replicas) (dig "status" "replicas" 0 . | int64) -}}
+{{- end -}}
+{{- max $most (int64 .Values.exposure.pods) -}}
+{{- end -}}
+
 {{/* Where clients reach a pod: HOST:PORT, in which Kubernetes puts the pod's name or address. */}}
 {{- define "pushring.advertise" -}}
 {{- $exposure := .Values.exposure -}}
@@ -165,15 +186,21 @@ sender.config.pushTimeout: {default: 5s, least: 10ms, most: 5m}
 {{- end -}}
 
 {{/* `replicas` of a workload, as a line of its own. With autoscaling it is what runs: without the line Kubernetes would make it 1 when
-     autoscaling is switched on, and an autoscaler does nothing for a workload at 0. Nothing where Helm reaches no cluster, so that
-     whoever applies rendered manifests does not undo the autoscaler's work. */}}
+     autoscaling is switched on, and an autoscaler does nothing for a workload at 0. minReplicas where nothing runs, or a rollback to the
+     first revision would make it 1. Nothing where Helm reaches no cluster, so that whoever applies rendered manifests does not undo the
+     autoscaler's work: in a cluster every namespace has the account "default". */}}
 {{- define "pushring.replicas" -}}
 {{- $root := index . 0 -}}{{- $part := index . 1 -}}
 {{- if not $part.autoscaling.enabled -}}
 replicas: {{ int64 $part.replicas }}
 {{- else -}}
+{{- $least := int64 $part.autoscaling.minReplicas -}}
 {{- with lookup "apps/v1" (index . 2) $root.Release.Namespace (index . 3) -}}
-replicas: {{ max (int64 $part.autoscaling.minReplicas) (int64 .spec.replicas) }}
+replicas: {{ max $least (int64 .spec.replicas) }}
+{{- else -}}
+{{- if lookup "v1" "ServiceAccount" $root.Release.Namespace "default" -}}
+replicas: {{ $least }}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -14,7 +14,7 @@ public enum EngineEvent {
   case message(any EngineCall, ArraySlice<UInt8>)
   /// The client has half-closed.
   case inputEnded(any EngineCall)
-  /// So many bytes of messages are in the output.
+  /// So many bytes of messages are in the output, and as many more for answers as `EdgeAnswer` says.
   case written(any EngineCall, Int)
   /// So many messages, of so many bytes in all, were dropped before they began.
   case dropped(any EngineCall, Int, bytes: Int)

@@ -7,6 +7,9 @@ public struct EngineLimits: Hashable, Sendable {
   public var receivedMessageBytes = 64 * 1_024
   /// Bytes of a call's header list, counted as RFC 9113, section 6.5.2 does; a larger one is answered with status 431.
   public var headerListBytes = 16 * 1_024
+  /// Bytes of a header block, as it comes. More than the list, so that a list that is too long is the end of its call and not of
+  /// the connection, which others may share.
+  public var headerBlockBytes: Int { headerListBytes * 4 }
   /// Bytes of messages that have begun and are not complete, all calls of a connection together; the call that exceeds
   /// them ends with RESOURCE_EXHAUSTED.
   public var incompleteBytes = 256 * 1_024

@@ -1,4 +1,5 @@
 internal import HTTP2Wire
+internal import SessionEdge
 
 /// Messages that wait for window or socket: no memory while there are none.
 struct Outbox: Sendable {
@@ -38,6 +39,7 @@ struct Outbox: Sendable {
   struct Moved {
     /// Prefixes included.
     var bytes = 0
+    /// Without them, and with the overhead of answers that are sent to their end now.
     var ofMessages = 0
     /// Without answers: messages that are sent to their end now, and bytes.
     var earningMessages = 0
@@ -62,7 +64,7 @@ struct Outbox: Sendable {
       sent += UInt32(piece)
       if earns { moved.earningBytes += piece }
       if start + piece == message.count {
-        if earns { moved.earningMessages += 1 }
+        if earns { moved.earningMessages += 1 } else { moved.ofMessages += EdgeAnswer.overheadBytes }
         next()
       }
     }

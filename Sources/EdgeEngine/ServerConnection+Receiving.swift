@@ -94,8 +94,11 @@ extension ServerConnection {
     guard peerInitialWindow != before else { return }
     for index in streams.indices {
       try streams[index].sendWindow.initialChanged(from: before, to: peerInitialWindow)
-      becomeReadyIfItCan(index)
+      // Windows can become negative (section 6.9.2).
+      if streams[index].canSend { becomeReadyIfItCan(index) } else { streams[index].isReady = false }
     }
+    // Whoever is ready again gets another turn, and must not have two.
+    turns = turns.filter { id in index(of: id).map { streams[$0].isReady } ?? false }
   }
 
   /// The client's next block starts by emptying the table, and nothing before may refer to it.

@@ -91,23 +91,35 @@ extension ServerConnection {
   }
 
   private mutating func produceInTurn(_ limit: Int, _ output: inout [UInt8], _ events: inout [EngineEvent]) {
-    // Those that the connection's window holds back.
-    var waiting: [StreamIdentifier] = []
     var position = 0
-    while streams.count > 1, output.count < limit, position < turns.count {
+    while streams.count > 1, output.count < limit, position < turns.count, sendWindow.available > 0 {
       let id = turns[position]
       position += 1
       guard let index = index(of: id), streams[index].isReady else { continue }
-      let went = produce(at: index, atMost: min(limit - output.count, Int(peerFrameSize)), &output, &events)
-      guard let left = self.index(of: id), streams[left].isReady else { continue }
-      if went { turns.append(id) } else { waiting.append(id) }
+      produce(at: index, atMost: min(limit - output.count, Int(peerFrameSize)), &output, &events)
+      if let left = self.index(of: id), streams[left].isReady { turns.append(id) }
     }
-    turns = streams.count > 1 ? turns.dropFirst(position) + waiting : []
+    turns = streams.count > 1 ? Array(turns.dropFirst(position)) : []
+    if sendWindow.available <= 0 { produceTrailers(limit, &output, &events) }
+  }
+
+  /// While the connection's window lets nothing else out. The others are not tried one by one: a window that opens a byte at a time
+  /// would make each byte cost as much as there are calls.
+  private mutating func produceTrailers(_ limit: Int, _ output: inout [UInt8], _ events: inout [EngineEvent]) {
+    let count = streams.count
+    var index = count
+    while index > 0, streams.count > 1, output.count < limit {
+      index -= 1
+      guard streams[index].isReady, streams[index].needsNoWindow else { continue }
+      produce(at: index, atMost: limit - output.count, &output, &events)
+    }
+    if streams.count < count { turns = turns.filter { self.index(of: $0) != nil } }
   }
 
   /// One step of one stream: a DATA frame, or its end.
   ///
   /// - Returns: false when the connection's window lets nothing out.
+  @discardableResult
   private mutating func produce(
     at index: Int, atMost limit: Int, _ output: inout [UInt8], _ events: inout [EngineEvent]
   ) -> Bool {

@@ -53,7 +53,7 @@ public struct ServerConnection: Sendable {
 
   public init(limits: SharedLimits, now: Milliseconds) {
     self.limits = limits
-    reader = FrameReader(role: .server, maximumHeaderBlock: limits.values.headerListBytes)
+    reader = FrameReader(role: .server, maximumHeaderBlock: limits.values.headerBlockBytes)
     decoder = HPACKDecoder(maximumListSize: limits.values.headerListBytes)
     allowance = Allowance(limits.values, now: now)
     clock = ConnectionClock(now: now)
@@ -64,11 +64,8 @@ public struct ServerConnection: Sendable {
 
   /// Whether `produce` would append something.
   public var hasOutput: Bool {
-    if streams.count == 1 { return streams[0].isReady && canProduce(streams[0]) }
-    return turns.contains { id in index(of: id).map { canProduce(streams[$0]) } ?? false }
+    streams.contains { $0.isReady && ($0.needsNoWindow || sendWindow.available > 0) }
   }
-
-  func canProduce(_ stream: ServerStream) -> Bool { stream.outbox.isEmpty || sendWindow.available > 0 }
 
   /// Our SETTINGS, which come before anything else. With the first answer rather than at once: that saves a connect a
   /// write of its own, and no client waits for them before it has sent its own.

@@ -22,7 +22,7 @@ struct ServerStream: Sendable {
   var headersSent = false
   /// When the message began of which the reader has a part, or since when the first one is awaited, in milliseconds modulo 2^32.
   var messageBegan: UInt32 = 0
-  /// Whether there is something to send that the stream's window does not hold back.
+  /// Whether there is something to send that the stream's window does not hold back: `canSend`, kept.
   var isReady = false
 
   /// A reference, as few streams have one: sessions have no time limit.
@@ -63,4 +63,7 @@ struct ServerStream: Sendable {
 
   /// Whether the stream's own window lets something out; headers and trailers need none.
   var canSend: Bool { outbox.isEmpty ? ending != nil : sendWindow.available > 0 }
+
+  /// Of one that is ready: whether only its trailers are left.
+  var needsNoWindow: Bool { outbox.isEmpty }
 }

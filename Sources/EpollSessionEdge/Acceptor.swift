@@ -16,11 +16,19 @@ struct Acceptor: Sendable {
 
   /// Takes what waits to be accepted.
   func accept(_ shared: EdgeShared, now: Milliseconds) {
+    let most = DescriptorShare.connections
     for _ in 0..<Self.batch {
       switch listener.accept() {
-      case .connection(let socket, let address): hand(socket, address, shared, now)
+      case .connection(let socket, let address):
+        guard loops.reduce(0, { $0 + $1.load.load(ordering: .relaxed) }) < most else {
+          close(socket)
+          return makeRoom(shared, now)
+        }
+        hand(socket, address, shared, now)
       case .none: return
-      case .outOfDescriptors: return refuseOne(shared, now)
+      case .outOfDescriptors:
+        shared.spare.refuseOne(at: listener)
+        return makeRoom(shared, now)
       case .failed(let error):
         return shared.warn("A connection could not be accepted", ["error": "\(error)"], now: now)
       }
@@ -39,13 +47,12 @@ struct Acceptor: Sendable {
     least?.post(.adopt(socket, address))
   }
 
-  /// Left alone, the connection would keep the listener ready, and its client waiting. Those that have a descriptor and no
-  /// call make room for the next.
-  private func refuseOne(_ shared: EdgeShared, _ now: Milliseconds) {
+  /// A connection was closed for want of descriptors: left alone, it would keep the listener ready, and its client waiting. Those that
+  /// have a descriptor and no call make room for the next.
+  private func makeRoom(_ shared: EdgeShared, _ now: Milliseconds) {
     shared.warn(
-      "The process has no descriptor left for another connection: raise its limit (ulimit -n), or set --max-sessions",
-      [:], now: now)
-    shared.spare.refuseOne(at: listener)
+      "The process has no descriptor left for another connection: raise its hard limit (ulimit -Hn, LimitNOFILE), or set --max-sessions",
+      ["connections": "\(DescriptorShare.connections)"], now: now)
     guard shared.maySweep(now) else { return }
     for loop in loops { loop.post(.shed) }
   }

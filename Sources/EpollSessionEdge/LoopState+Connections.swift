@@ -130,6 +130,8 @@ extension LoopState {
     write(connection)
     guard connections[connection.token] != nil else { return }
     if connection.engine.isFinished { return finish(connection) }
+    // A call may have ended.
+    arm(connection, connection.engine.nextDeadline)
     // The others get their turn before more of this one. A socket that takes no more says when it does.
     if connection.unsent.isEmpty, connection.engine.hasOutput { mark(connection) }
   }

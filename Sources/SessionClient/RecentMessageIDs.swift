@@ -1,8 +1,9 @@
 /// The ids of the newest messages, to drop repeats: while a session moves both pods deliver, and a Sender that is in doubt
 /// sends again. Bounded: the oldest id is forgotten for each new one beyond the capacity.
 struct RecentMessageIDs: Sendable {
-  private var known: Set<String> = []
-  private var order: [String] = []
+  // By their bytes: Swift's strings call some equal that are two.
+  private var known: Set<[UInt8]> = []
+  private var order: [[UInt8]] = []
   /// Where the next id goes once `order` is full.
   private var next = 0
   private let capacity: Int
@@ -12,6 +13,7 @@ struct RecentMessageIDs: Sendable {
   /// False when the id was seen among the newest `capacity`. Messages without an id are all taken as new.
   mutating func insert(_ id: String) -> Bool {
     guard !id.isEmpty else { return true }
+    let id = Array(id.utf8)
     guard known.insert(id).inserted else { return false }
     if order.count < capacity {
       order.append(id)

@@ -13,7 +13,8 @@ public protocol EdgeCall: AnyObject, Sendable {
   /// `bytesWritten`, which the edge reports for every message.
   func send(_ message: [UInt8])
   /// As `send`, in answer to a message of the client. What a client is sent, it may acknowledge, by as many frames as it takes;
-  /// being answered allows it nothing, or it could ask without end.
+  /// being answered allows it nothing, or it could ask without end. Answers are small, and many may wait for a client that does not
+  /// read: `bytesWritten` reports `EdgeAnswer.overheadBytes` more for each, about what one takes besides its bytes.
   func answer(_ message: [UInt8])
   /// The same as `send` for who queues many: the edge may sleep on until the caller has called `wake` of what is returned, which it
   /// does soon, and at best after it has let its locks go: waking a thread often means to be interrupted by it.
@@ -25,6 +26,11 @@ public protocol EdgeCall: AnyObject, Sendable {
   /// Ends the call, and drops the queued messages that have not begun to be written. `messagesDropped` counts those of them
   /// that were sent with a limit.
   func endNow(_ status: EdgeStatus)
+}
+
+public enum EdgeAnswer {
+  /// Bytes of memory for a message of its own: its array, the allocator's header, and its place in the queue.
+  public static let overheadBytes = 64
 }
 
 /// Somebody to wake, after `EdgeCall.queue`.

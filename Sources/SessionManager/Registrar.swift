@@ -32,6 +32,7 @@ final class Registrar: Sendable {
   /// lease among it, and run out of time itself: then each client comes again, and makes the storm a larger one.
   private static let roundTripsAtOnce = 4
   private static let retryInterval = Duration.milliseconds(500)
+  private static let yearInMicroseconds: UInt64 = 31_557_600_000_000
   private static let lateCommandLimit = Duration.seconds(5)
 
   private struct State {
@@ -172,9 +173,10 @@ final class Registrar: Sendable {
   /// While no pod reaches the registry. It is written when the registry is back, and loses against a larger epoch then.
   private func provisional(_ hello: Hello, _ incarnation: Incarnation) -> SessionRecord {
     let now = UInt64(max(0, Date().timeIntervalSince1970 * 1_000_000))
+    // As register.lua has it: nobody gave an epoch from so far ahead.
+    let last = hello.lastEpoch.rawValue > now + Self.yearInMicroseconds ? 0 : hello.lastEpoch.rawValue
     return SessionRecord(
-      key: hello.key, podID: hub.podID, incarnation: incarnation,
-      epoch: Epoch(rawValue: max(hello.lastEpoch.rawValue + 1, now)))
+      key: hello.key, podID: hub.podID, incarnation: incarnation, epoch: Epoch(rawValue: max(last + 1, now)))
   }
 
   // MARK: Taking away

@@ -192,11 +192,9 @@ final class SessionHub: Sendable {
       // Side by side: the owners are told while the record is written.
       if hasReports { reportWork.continuation.yield() }
       later(.register(stream, hello, ticket))
-    case .end(let end, let record):
-      if let record { later(.unregister(record)) }
-      finish(call, stream, end)
-    case .nothing:
-      break
+    case .end(let end): finish(call, stream, end)
+    case .endSecond(let second): end(call, second)
+    case .nothing: break
     }
   }
 
@@ -215,7 +213,7 @@ final class SessionHub: Sendable {
     let isSlow = state.withLock { state in
       // Before its Welcome a stream gets nothing.
       guard state.table.isLive(stream) else { return false }
-      guard state.table.answerQueued(stream, frameBytes: pong.count) else { return true }
+      guard state.table.answerQueued(stream, bytes: pong.count + EdgeAnswer.overheadBytes) else { return true }
       call.answer(pong)
       return false
     }

@@ -5,8 +5,29 @@ public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertibl
   public var description: String { message }
 }
 
+/// Text that names something. Two are the same if their bytes are: for Redis, the ring and other languages "é" in one code point
+/// and in two are two texts, while Swift's strings call them equal.
+public protocol Identifier: Hashable, Sendable, CustomStringConvertible {
+  var text: String { get }
+}
+
+extension Identifier {
+  public static func == (one: Self, other: Self) -> Bool {
+    one.text.utf8.count == other.text.utf8.count && one.text.utf8.elementsEqual(other.text.utf8)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    // There is none only for strings that come from Objective-C.
+    let isHashed: Void? = text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: .init($0)) }
+    if isHashed == nil { Array(text.utf8).withUnsafeBytes { hasher.combine(bytes: $0) } }
+    hasher.combine(text.utf8.count)
+  }
+
+  public var description: String { text }
+}
+
 /// Whom sessions belong to: 1 to 256 bytes of UTF-8 without control characters.
-public struct UserID: Hashable, Sendable, CustomStringConvertible {
+public struct UserID: Identifier {
   public let text: String
 
   public init(_ text: String) throws(IdentifierError) {
@@ -15,12 +36,10 @@ public struct UserID: Hashable, Sendable, CustomStringConvertible {
 
   /// What was checked before.
   init(unchecked text: String) { self.text = text }
-
-  public var description: String { text }
 }
 
 /// Names a device; unique among its user's sessions. 1 to 256 bytes of UTF-8 without control characters.
-public struct SessionID: Hashable, Sendable, CustomStringConvertible {
+public struct SessionID: Identifier {
   public let text: String
 
   public init(_ text: String) throws(IdentifierError) {
@@ -29,8 +48,6 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
 
   /// What was checked before.
   init(unchecked text: String) { self.text = text }
-
-  public var description: String { text }
 }
 
 private func checkedIdentifier(_ text: String, what: String) throws(IdentifierError) -> String {

@@ -115,10 +115,11 @@ extension SessionTable {
     }
   }
 
-  /// Counts a frame that answers the client.
+  /// Counts what answers the client.
+  /// - Parameter bytes: of the frame, with what it takes besides while it waits.
   /// - Returns: false when the client's queue is full: it asks and does not read, so end the stream with `slow`.
-  public mutating func answerQueued(_ stream: StreamID, frameBytes: Int) -> Bool {
-    place(of: stream).map { queue($0, frameBytes) } ?? false
+  public mutating func answerQueued(_ stream: StreamID, bytes: Int) -> Bool {
+    place(of: stream).map { queue($0, bytes) } ?? false
   }
 
   /// Counts a frame that goes out in any case, few as these are: Welcome, Reconnect.

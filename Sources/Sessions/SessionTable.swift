@@ -110,20 +110,23 @@ public struct SessionTable: Sendable {
   public enum OnHello: Hashable, Sendable {
     /// Register, then tell the result by `registered` or `registrationFailed`.
     case register(Hello)
-    /// The stream is forgotten; its record, if it had one, is to be unregistered.
-    case end(StreamEnd, unregister: SessionRecord?)
+    /// The stream is forgotten, and had no record.
+    case end(StreamEnd)
+    /// The stream has said Hello before: end it, and tell by `streamClosed`. What has become of its record meanwhile is the caller's
+    /// to know.
+    case endSecond(StreamEnd)
     case nothing
   }
 
   public mutating func helloReceived(_ stream: StreamID, _ request: HelloRequest, chosenSessionID: String) -> OnHello {
     guard let place = place(of: stream) else { return .nothing }
     guard entries[place].state == .awaitingHello else {
-      let end = StreamEnd(.badHello, "a second Hello on one stream; open a new stream for another session")
-      return .end(end, unregister: streamClosed(stream))
+      return .endSecond(
+        StreamEnd(.badHello, "a second Hello on one stream; open a new stream for another session"))
     }
     if case .draining = admits {
       forget(place)
-      return .end(StreamEnd(.leaving, "this pod is being shut down; connect to another one"), unregister: nil)
+      return .end(StreamEnd(.leaving, "this pod is being shut down; connect to another one"))
     }
     do {
       let hello = try Hello(request, chosenSessionID: chosenSessionID)
@@ -132,7 +135,7 @@ public struct SessionTable: Sendable {
       return .register(hello)
     } catch {
       forget(place)
-      return .end(StreamEnd(.badHello, error.message), unregister: nil)
+      return .end(StreamEnd(.badHello, error.message))
     }
   }
 

@@ -24,7 +24,7 @@ extension MemberProcess {
       self.placement?.sessionArriving(userHash: trace.userHash)
       tellOwners()
       register(trace, hello, placement.incarnation)
-    case .end(let end, _):
+    case .end(let end), .endSecond(let end):
       drop(stream)
       finish(trace, end.reason)
     case .nothing:

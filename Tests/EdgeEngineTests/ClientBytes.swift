@@ -96,6 +96,10 @@ struct ServedConnection {
 
   mutating func send(_ message: [UInt8], on stream: StreamIdentifier) { engine.send(message, on: stream) }
 
+  mutating func answer(_ message: [UInt8], on stream: StreamIdentifier) {
+    engine.send(message, on: stream, isAnswer: true)
+  }
+
   mutating func send(_ message: [UInt8], on stream: StreamIdentifier, displacingBeyond limit: Int) {
     step { engine, _, _, events in
       engine.send(message, on: stream, displacingBeyond: limit, events: &events)

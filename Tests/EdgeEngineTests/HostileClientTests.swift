@@ -99,6 +99,16 @@ import Testing
   }
 
   /// What is asked is paid for by who asks, however it is answered.
+  /// What waits for a client that does not read costs memory beyond its bytes, the more the smaller it is.
+  @Test func answersAreReportedWithWhatTheyCost() throws {
+    var (served, _) = try connected()
+    served.answer([1, 2], on: 1)
+    served.send([3, 4], on: 1)
+    served.produce()
+    let written = served.takeHappened().reduce(0) { if case .written(_, let count) = $1 { $0 + count } else { $0 } }
+    #expect(written == 2 + EdgeAnswer.overheadBytes + 2)
+  }
+
   @Test func answersEarnNothing() throws {
     var (served, client) = try connected()
     var answered = 0
@@ -241,6 +251,22 @@ import Testing
     #expect(served.takeHappened() == [.message(1, [7])])
   }
 
+  /// Compressed little, so that the block is as long as the list.
+  @Test func aHeaderBlockThatIsLongerThanTheListMayBeIsNoEndOfTheConnection() throws {
+    var (served, client) = try connected()
+    let value = [UInt8](repeating: 0x61, count: 126)
+    var block: [UInt8] = [0x83, 0x86, 0x04, 1, 0x2f]
+    for _ in 0..<200 { block += [0x00, 1, 0x78, 126] + value }
+    #expect(block.count > 24_000)
+    client.frame(1, flags: 0, 3, Array(block[..<16_000]))
+    client.frame(9, flags: 4, 3, Array(block[16_000...]))
+    client.message([7], 1)
+    served.receive(client.take())
+    #expect(
+      try served.said() == [.headers(3, [":status": "431", "content-length": "0"], end: true), .reset(3, .noError)])
+    #expect(served.takeHappened() == [.message(1, [7])])
+  }
+
   /// A long entry of the table, and then references to it by one byte each.
   @Test func anHPACKBombEndsTheConnection() throws {
     var client = ClientBytes()
@@ -255,6 +281,45 @@ import Testing
   }
 
   // MARK: Windows
+
+  /// A window may shrink below what is sent (section 6.9.2). Who then goes on as if it had something to write does so for ever.
+  @Test(arguments: [1, 3]) func aWindowThatShrinksLeavesNothingToDo(calls: Int) throws {
+    var (served, client) = try connected()
+    for number in 1..<calls { client.open(StreamIdentifier(1 + 2 * number)) }
+    FrameWriter.appendSettings([Setting(.initialWindowSize, 1 << 20)], to: &client.bytes)
+    served.receive(client.take())
+    for number in 0..<calls { served.send([UInt8](repeating: 1, count: 90_000), on: StreamIdentifier(1 + 2 * number)) }
+    served.produce()
+    #expect(!served.engine.hasOutput, "the connection's window is used up")
+    FrameWriter.appendSettings([Setting(.initialWindowSize, 0)], to: &client.bytes)
+    FrameWriter.appendWindowUpdate(stream: 0, increment: 1_000_000, to: &client.bytes)
+    served.receive(client.take())
+    _ = try served.said()
+    served.produce()
+    #expect(try served.said().isEmpty)
+    #expect(!served.engine.hasOutput)
+    // And all is sent when it may be.
+    FrameWriter.appendSettings([Setting(.initialWindowSize, 1 << 20)], to: &client.bytes)
+    served.receive(client.take())
+    while served.engine.hasOutput { served.produce() }
+    let sent = served.takeHappened().reduce(0) { if case .written(_, let count) = $1 { $0 + count } else { $0 } }
+    #expect(sent == calls * 90_000)
+  }
+
+  @Test func trailersNeedNoWindow() throws {
+    var (served, client) = try connected()
+    for stream in [3, 5, 7] as [StreamIdentifier] { client.open(stream) }
+    served.receive(client.take())
+    for stream in [1, 3, 5] as [StreamIdentifier] { served.send([UInt8](repeating: 1, count: 70_000), on: stream) }
+    served.produce()
+    _ = try served.said()
+    served.end(7, EdgeStatus(.aborted))
+    #expect(served.engine.hasOutput)
+    served.produce()
+    let said = try served.said()
+    #expect(said.count == 2 && said.last == .reset(7, .noError), "\(said)")
+    #expect(!served.engine.hasOutput)
+  }
 
   @Test func aWindowThatOverflowsEndsItsStreamOrTheConnection() throws {
     var (served, client) = try connected()

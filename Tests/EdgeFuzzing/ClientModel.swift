@@ -26,7 +26,7 @@ struct ClientModel {
   }
 
   init(_ limits: EngineLimits) {
-    sentReader = FrameReader(role: .server, maximumHeaderBlock: limits.headerListBytes)
+    sentReader = FrameReader(role: .server, maximumHeaderBlock: limits.headerBlockBytes)
   }
 
   // MARK: What it sends

@@ -184,6 +184,11 @@ struct ConnectionFuzz {
     try require(!engine.isFinished || ids.isEmpty, "calls are left after the end")
     try require(calls.count { !$0.isClosed } == ids.count, "the calls that are open are not the streams that are")
     try require(engine.streams.count < 2 || Set(engine.turns).count == engine.turns.count, "a stream has two turns")
+    // Or the shell would come again and again for nothing, or not at all.
+    let streams = engine.streams
+    try require(streams.allSatisfy { $0.isReady == $0.canSend }, "a stream is ready that can't send, or the reverse")
+    let ready = streams.filter(\.isReady).map(\.id)
+    try require(streams.count < 2 || Set(ready).isSubset(of: engine.turns), "a stream that is ready has no turn")
   }
 
   /// All that waits may go; then the socket does.

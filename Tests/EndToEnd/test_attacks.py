@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 
 import hpack
 import pytest
@@ -12,8 +13,8 @@ from hyperframe import frame as frames
 from pushring.v1 import message_pb2, sessions_pb2
 
 from harness.attacks import BOMB, FLOODS, METADATA, a_window_overflows, hellos
-from harness.bounds import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM, attacked
-from harness.http2 import Connection, client_frame, data, headers, hello, message, raw_frame, request, window_update
+from harness.bounds import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM, attacked, cpu
+from harness.http2 import Connection, client_frame, data, headers, hello, message, raw_frame, request, settings, window_update
 from harness.waiting import eventually
 
 # Of gRPC.
@@ -99,6 +100,43 @@ def test_a_call_without_its_message_ends(pod, method):
         connection.close()
 
 
+# Windows
+
+
+def test_a_window_that_shrinks_leaves_the_pod_nothing_to_do(pod):
+    """Below what was sent, while the connection's window held answers back and then opens."""
+    ping = client_frame(ping=sessions_pb2.Ping(nonce=1 << 63))
+    with attacked(pod):
+        connections = [Connection(pod.address, initial_window_size=1 << 20) for _ in range(4)]
+        for connection in connections:
+            connection.open_session("shrinking")
+            while sum(len(frame.data) for frame in connection.of(frames.DataFrame)) < 65_535:
+                connection.send(data(1, ping * 80))
+                connection.read(0.1)
+                assert not connection.closed, connection.words
+            connection.send(settings(initial_window_size=0) + window_update(0, 1_000) + raw_frame(6, 0, 0, b"answered"))
+            assert connection.read_until(lambda: connection.of(frames.PingFrame))
+        used, began = cpu(pod), time.monotonic()
+        eventually("a second has passed", lambda: time.monotonic() - began > 1)
+        assert cpu(pod) - used < 0.5
+    for connection in connections:
+        connection.close()
+
+
+def test_pings_whose_answers_are_not_read_cost_what_is_counted(pod):
+    """An answer has two bytes, and costs many more until it is read."""
+    ping = client_frame(ping=sessions_pb2.Ping(nonce=0))
+    with attacked(pod, mebibytes=8):
+        connection = Connection(pod.address, initial_window_size=100)
+        connection.open_session("never reads")
+        connection.send(settings(initial_window_size=0))
+        # 1 MiB of answers, at 66 bytes each, in less than a connection may send at once.
+        for _ in range(18):
+            connection.send(data(1, ping * 1_000))
+        assert connection.read_until(lambda: connection.error is not None or connection.resets, within=20), connection.frames
+        connection.close()
+
+
 # Messages
 
 
@@ -121,6 +159,19 @@ def test_the_bounds_on_messages_and_header_lists_are_settings(own_cluster):
     answers = {frame.stream_id: dict(hpack.Decoder().decode(frame.data)) for frame in connection.of(frames.HeadersFrame)}
     assert answers[3][":status"] == "431"
     connection.close()
+
+
+def test_a_header_list_that_is_too_large_ends_its_call_and_not_its_neighbours(pod):
+    """Also where its block is longer than the list may be, as that of grpcio is."""
+    with attacked(pod):
+        connection = Connection(pod.address).open_session("neighbour")
+        block = request("/a/b", *[(b"x", b"y" * 120)] * 160)
+        connection.send(headers(3, block[:16_000], flags=0) + raw_frame(9, 4, 3, block[16_000:]))
+        assert connection.read_until(lambda: len(connection.of(frames.HeadersFrame)) == 2), connection.words
+        assert dict(hpack.Decoder().decode(connection.of(frames.HeadersFrame)[1].data))[":status"] == "431"
+        connection.send(data(1, client_frame(ping=sessions_pb2.Ping(nonce=7))))
+        assert connection.read_until(lambda: len(connection.of(frames.DataFrame)) == 2)
+        connection.close()
 
 
 def test_messages_that_are_not_completed_share_a_bound(pod):

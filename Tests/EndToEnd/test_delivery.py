@@ -1,5 +1,8 @@
 """A push reaches every session of its user, wherever they are, and says so; what it costs depends on the strategy."""
 
+import concurrent.futures
+import signal
+
 import grpc
 from pushring.v1 import push_pb2, push_pb2_grpc
 
@@ -33,6 +36,45 @@ def test_a_python_client_receives_exactly_the_pushed_message(cluster, clients, u
     assert result["user"] == user
     assert result["completeness"] == "complete"
     assert outcomes(result) == {("phone", client.pod): "delivered"}
+
+
+def test_users_whose_names_look_alike_are_two(cluster, raw, user):
+    """An é in one code point and in two. Both wait for their Welcome on one pod when the pushes come."""
+    one, other = f"{user}-caf\u00e9", f"{user}-cafe\u0301"
+    pod = cluster.pods["pod-0"]
+    streams = {name: raw(pod.address).hello(name, "s") for name in (one, other)}
+    for name, stream in streams.items():
+        stream.welcome()
+    for name in (one, other):
+        assert [each["outcome"] for each in cluster.push(name, f"for {name}")["results"]] == ["delivered"]
+    for name, stream in streams.items():
+        assert stream.read().message.payload.decode() == f"for {name}"
+
+
+def test_a_push_to_one_that_waits_for_its_welcome_reaches_no_other(own_cluster, raw):
+    """Of users whose names look alike, while their owner is silent and their streams wait elsewhere."""
+    cluster = own_cluster(pods=2, options={"--lease": "6s", "--grace": "6s"})
+    pairs = ((f"caf\u00e9-{number}", f"cafe\u0301-{number}") for number in range(1_000))
+    pairs = [pair for pair in pairs if all(cluster.owner(name).id == "pod-1" for name in pair)][:4]
+    owner = cluster.pods["pod-1"].child
+    owner.send(signal.SIGSTOP)
+    try:
+        streams = {name: raw(cluster.pods["pod-0"].address).hello(name, "s") for pair in pairs for name in pair}
+        eventually("all are registered", lambda: all(cluster.records(name) for name in streams))
+        with concurrent.futures.ThreadPoolExecutor() as pushes:
+            pushed = [pushes.submit(cluster.push, one, "for one") for one, _ in pairs]
+            eventually("the pushes wait", lambda: cluster.metric(cluster.sender, "pushring_pushes_in_flight") >= 1)
+            owner.send(signal.SIGCONT)
+            results = [each.result() for each in pushed]
+    finally:
+        owner.send(signal.SIGCONT)
+    assert [each["outcome"] for result in results for each in result["results"]] == ["delivered"] * len(pairs)
+    for _, other in pairs:
+        assert [each["outcome"] for each in cluster.push(other, "for other")["results"]] == ["delivered"]
+    for one, other in pairs:
+        for name, payload in ((one, "for one"), (other, "for other")):
+            streams[name].welcome()
+            assert streams[name].read().message.payload.decode() == payload
 
 
 def test_a_client_that_locates_lands_on_its_owner(cluster, clients, user):

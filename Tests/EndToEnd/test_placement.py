@@ -2,6 +2,7 @@
 
 import signal
 
+import grpc
 import pytest
 
 from harness.waiting import eventually
@@ -155,3 +156,19 @@ def test_pods_senders_and_commands_agree_on_owners_when_shares_are_capped(own_cl
     stranger = cluster.start_pod("pod-3", wait=False, share_cap="110")
     assert stranger.child.exit_code() == 1
     assert "share-cap 101% there and 110% here" in stranger.child.log
+
+
+def test_a_second_hello_gives_back_the_record_of_a_stream_that_waits(own_cluster, raw):
+    """The record is written, and the Welcome waits for an owner that is silent."""
+    cluster = own_cluster(pods=2, options={"--lease": "6s", "--grace": "6s"})
+    user = cluster.user_owned_by("pod-1", "twice")
+    owner = cluster.pods["pod-1"].child
+    owner.send(signal.SIGSTOP)
+    try:
+        stream = raw(cluster.pods["pod-0"].address).hello(user, "s")
+        eventually("its record is written", lambda: cluster.records(user))
+        status = stream.hello(user, "s").status()
+        assert (status.code, status.trailers["pushring-reason"]) == (grpc.StatusCode.INVALID_ARGUMENT, "bad-hello")
+        eventually("its record is gone", lambda: not cluster.records(user))
+    finally:
+        owner.send(signal.SIGCONT)

@@ -17,12 +17,14 @@ from pushring.v1 import message_pb2, push_pb2, push_pb2_grpc
 
 from harness.attacks import SLOW, connect_many, hold
 from harness.bounds import ENHANCE_YOUR_CALM, SETTINGS_TIMEOUT, attacked
+from harness.cluster import http
 from harness.http2 import (
     PREFACE,
     SETTINGS_ACKNOWLEDGED,
     Connection,
     data,
     headers,
+    hello,
     message,
     raw_frame,
     settings,
@@ -165,6 +167,52 @@ def test_connections_without_a_call_make_room_when_descriptors_run_out(impatient
         assert pod.child.exit_code() == 0
         del impatient.pods["crowded"]
         impatient.wait_members(1)
+
+
+def test_strangers_leave_descriptors_for_what_has_to_work(own_cluster):
+    """Sessions, which no sweep ends, up to what clients may have."""
+    cluster = own_cluster(pods=1)
+    pod = cluster.pods["pod-0"]
+    resource.prlimit(pod.child.process.pid, resource.RLIMIT_NOFILE, (200, 200))
+    cluster.sender.child.stop()
+    connections = [Connection(pod.address) for _ in range(200)]
+    for number, connection in enumerate(connections):
+        connection.send(headers(1) + data(1, hello(f"crowd-{number}")))
+    assert all(connection.read_until(lambda: connection.welcomed or connection.closed) for connection in connections)
+    assert sum(connection.welcomed for connection in connections) == 200 - 48
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert http(pod.admin, path)[0] == 200
+    cluster.sender = cluster.start_sender("late")
+    assert [each["outcome"] for each in cluster.push("crowd-0", "hello")["results"]] == ["delivered"]
+    for connection in connections:
+        connection.close()
+
+
+def test_a_server_may_have_as_many_files_as_its_hard_limit_says(own_cluster):
+    """Whatever the soft one is: containers often have 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        cluster = own_cluster(pods=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for server in (cluster.pods["pod-0"], cluster.sender):
+        assert resource.prlimit(server.child.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+        assert cluster.metric(server, "pushring_descriptor_limit") == hard
+
+
+def test_a_connection_whose_session_has_ended_is_idle(own_cluster):
+    """Long before anything else would be due on it."""
+    cluster = own_cluster(pods=1, options={"--idle-timeout": "2s", "--keepalive-interval": "30s"})
+    address = cluster.pods["pod-0"].address
+    first = Connection(address)
+    first.send(headers(1) + data(1, hello("idle", "s")))
+    assert first.read_until(lambda: first.welcomed)
+    second = Connection(address)
+    second.send(headers(1) + data(1, hello("idle", "s")))
+    assert first.read_until(lambda: first.error is not None, within=8), first.frames
+    assert first.error == 0 and first.statuses
+    second.close()
 
 
 def _is_welcomed(address: str) -> bool:

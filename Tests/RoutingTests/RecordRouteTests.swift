@@ -34,6 +34,16 @@ import Testing
     #expect(push.result?.completeness == .complete && push.result?.deliverRPCs == 2)
   }
 
+  /// The same to Swift's strings.
+  @Test func sessionsWhoseNamesLookAlikeHaveAnOutcomeEach() throws {
+    var push = directory()
+    push.handle(.recordsRead([try record("caf\u{e9}", at: 1), try record("cafe\u{301}", at: 2)]))
+    push.answer(member(1), [try outcome("caf\u{e9}")])
+    push.answer(member(2), [try outcome("cafe\u{301}")])
+    #expect(push.result?.completeness == .complete)
+    #expect(push.result?.results.map(\.podID).sorted() == ["pod-1", "pod-2"])
+  }
+
   @Test func aUserWithoutRecordsIsCompleteAndEmpty() throws {
     var push = directory()
     push.handle(.recordsRead([]))

@@ -63,7 +63,7 @@ import Testing
   @Test func answersCountAgainstTheSameLimit() throws {
     var fixture = Fixture { $0.outboundBytes = 20 }
     try fixture.live(1)
-    let answers = (0..<3).map { _ in fixture.table.answerQueued(1, frameBytes: 10) }
+    let answers = (0..<3).map { _ in fixture.table.answerQueued(1, bytes: 10) }
     #expect(answers == [true, true, false])
   }
 

@@ -24,23 +24,23 @@ import Testing
     #expect(fixture.table.streamOpened(4, now: .zero) == nil)
   }
 
-  @Test func aSecondHelloEndsTheStreamAndGivesItsRecordBack() throws {
+  @Test func aSecondHelloIsToEndTheStream() throws {
     var fixture = Fixture()
     try fixture.live(1)
     let second = fixture.table.helloReceived(1, HelloRequest(userID: "bob"), chosenSessionID: "c")
-    guard case .end(let end, let unregister) = second else {
+    guard case .endSecond(let end) = second else {
       Issue.record("\(second)")
       return
     }
     #expect(end.reason == .badHello)
-    #expect(unregister == (try record()))
+    #expect(fixture.table.streamClosed(1) == (try record()))
     #expect(fixture.table.counts.live == 0)
   }
 
   @Test func aBadHelloEndsOnlyItsStream() throws {
     var fixture = Fixture()
     try fixture.live(1)
-    guard case .end(let end, nil) = fixture.hello(2, user: "") else {
+    guard case .end(let end) = fixture.hello(2, user: "") else {
       Issue.record("an empty user id was taken")
       return
     }

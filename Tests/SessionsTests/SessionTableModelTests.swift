@@ -108,9 +108,12 @@ private struct ModelRun {
     let expected = model.helloReceived(stream, request)
     switch table.helloReceived(stream, request, chosenSessionID: "chosen") {
     case .register(let hello): #expect(hello == expected?.hello)
-    case .end(let end, let record):
+    case .end(let end):
       #expect(end.reason == .badHello)
-      #expect(expected != nil && expected?.hello == nil && expected?.unregister == record)
+      #expect(expected != nil && expected?.hello == nil && expected?.unregister == nil)
+    case .endSecond(let end):
+      #expect(end.reason == .badHello)
+      #expect(expected?.hello == nil && expected?.unregister == table.streamClosed(stream))
     case .nothing: #expect(expected == nil)
     }
   }
@@ -160,7 +163,7 @@ private struct ModelRun {
   private mutating func written() {
     let (stream, bytes) = (someStream(), random.below(900))
     switch random.below(4) {
-    case 0: #expect(table.answerQueued(stream, frameBytes: bytes) == model.queue(stream, bytes))
+    case 0: #expect(table.answerQueued(stream, bytes: bytes) == model.queue(stream, bytes))
     case 1:
       table.noticeQueued(stream, frameBytes: bytes)
       model.noticeQueued(stream, bytes)

@@ -123,18 +123,23 @@ def test_a_window_that_shrinks_leaves_the_pod_nothing_to_do(pod):
         connection.close()
 
 
-def test_pings_whose_answers_are_not_read_cost_what_is_counted(pod):
-    """An answer has two bytes, and costs many more until it is read."""
+def test_pings_whose_answers_are_not_read_are_counted_with_what_they_cost(own_cluster):
+    """An answer has two bytes, and takes 66 until it is read: 2,000 are more than 64 KiB."""
+    cluster = own_cluster(pods=1, options={"--outbound-limit": "65536", "--client-patience": "1s"})
     ping = client_frame(ping=sessions_pb2.Ping(nonce=0))
-    with attacked(pod, mebibytes=8):
-        connection = Connection(pod.address, initial_window_size=100)
-        connection.open_session("never reads")
-        connection.send(settings(initial_window_size=0))
-        # 1 MiB of answers, at 66 bytes each, in less than a connection may send at once.
-        for _ in range(18):
-            connection.send(data(1, ping * 1_000))
-        assert connection.read_until(lambda: connection.error is not None or connection.resets, within=20), connection.frames
-        connection.close()
+    connection = Connection(cluster.pods["pod-0"].address, initial_window_size=100).open_session("never reads")
+    connection.send(settings(initial_window_size=0))
+    for _ in range(9):
+        connection.send(data(1, ping * 100))
+    connection.send(raw_frame(6, 0, 0, b"answered"))
+    assert connection.read_until(lambda: connection.of(frames.PingFrame)) and not connection.resets
+    for _ in range(11):
+        connection.send(data(1, ping * 100))
+    # Its end has to be read within the patience, and is behind what is not.
+    assert connection.read_until(lambda: connection.resets), connection.frames
+    assert connection.error is None
+    assert cluster.metric(cluster.pods["pod-0"], "pushring_streams_ended_total") == 1
+    connection.close()
 
 
 # Messages

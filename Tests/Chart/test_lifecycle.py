@@ -1,19 +1,27 @@
 """Install, upgrade and roll back, by both Helms, at an API server that remembers what it was told."""
 
 import base64
-import json
 import re
 
 import pytest
+import yaml
 from chart import helm
 from chart.api import API
+from chart.manifests import find, of_kind
+from harness.program import REPOSITORY
 
 
 @pytest.fixture(params=helm.MAJORS)
 def release(request):
     api = API()
+    # As in every namespace.
+    api.create(("v1", "serviceaccounts", helm.NAMESPACE, ""), {"metadata": {"name": "default"}})
     yield Release(request.param, api)
     api.stop()
+
+
+SCALED = (("StatefulSet", "push"), ("Deployment", "push-sender"))
+AUTOSCALING = {"sessionManager__autoscaling__enabled": "true", "sender__autoscaling__enabled": "true"}
 
 
 class Release:
@@ -22,9 +30,10 @@ class Release:
         self.api = api
 
     def run(self, command: str, *arguments: str) -> str:
-        return helm.helm(
-            self.major, command, *arguments, "--namespace", helm.NAMESPACE, "--kube-apiserver", self.api.address, "--timeout", "30s"
-        )
+        return self.ask(command, *arguments, "--timeout", "30s")
+
+    def ask(self, *arguments: str) -> str:
+        return helm.helm(self.major, *arguments, "--namespace", helm.NAMESPACE, "--kube-apiserver", self.api.address)
 
     def install(self, values: str = "default", command: str = "install", **settings: str) -> str:
         """What Helm prints."""
@@ -35,6 +44,20 @@ class Release:
 
     def upgrade(self, values: str = "default", **settings: str) -> str:
         return self.install(values, "upgrade", **settings)
+
+    def manifest(self, revision: int) -> list[dict]:
+        """What Helm keeps of it, and applies again in a rollback."""
+        text = self.ask("get", "manifest", helm.RELEASE, "--revision", str(revision))
+        return [each for each in yaml.safe_load_all(text) if each]
+
+    def replicas(self) -> list[int | None]:
+        """Of pods and Senders; None where Kubernetes would take 1."""
+        return [self.api.find(kind, name)["spec"].get("replicas") for kind, name in SCALED]
+
+    def of_pods(self, kind: str) -> list[str]:
+        """The Services, or routes, that pods have of their own."""
+        names = [each["metadata"]["name"] for each in self.api.objects.values() if each["kind"] == kind]
+        return sorted(name for name in names if re.fullmatch(r"push-\d+", name))
 
     @property
     def password(self) -> str:
@@ -88,14 +111,61 @@ def test_the_same_settings_in_other_words_are_no_change(release):
 def test_autoscaling_takes_over_what_runs(release):
     """Without `replicas` Kubernetes would make it 1 of both, and an autoscaler leaves a workload at 0 alone."""
     release.install()
-    scaling = {"sessionManager__autoscaling__enabled": "true", "sender__autoscaling__enabled": "true"}
-    release.upgrade(**scaling)
-    assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == 3
-    assert release.api.find("Deployment", "push-sender")["spec"]["replicas"] == 2
+    release.upgrade(**AUTOSCALING)
+    assert release.replicas() == [3, 2]
     for running, expected in ((7, 7), (0, 3)):
         release.api.find("StatefulSet", "push")["spec"]["replicas"] = running
-        release.upgrade(**scaling)
+        release.upgrade(**AUTOSCALING)
         assert release.api.find("StatefulSet", "push")["spec"]["replicas"] == expected
+
+
+def test_a_rollback_with_autoscaling_leaves_no_fewer_than_the_fewest(release):
+    """It applies what was rendered then. Without a number Helm would take the one away that the autoscaler set, and Kubernetes make it 1."""
+    release.install(**AUTOSCALING)
+    assert release.replicas() == [3, 2]
+    for kind, name in SCALED:
+        release.api.find(kind, name)["spec"]["replicas"] = 9
+    release.upgrade(**AUTOSCALING)
+    assert release.replicas() == [9, 9]
+    for revision, expected in ((1, [3, 2]), (2, [9, 9])):
+        manifest = release.manifest(revision)
+        assert [find(manifest, *each)["spec"]["replicas"] for each in SCALED] == expected
+    release.run("rollback", "push", "1")
+    assert release.replicas() == [3, 2]
+
+
+def test_a_namespace_that_is_made_with_the_release_counts_nothing(release):
+    """Its account comes after the rendering: UPGRADING.md warns of a rollback to this revision."""
+    release.api.delete(("v1", "serviceaccounts", helm.NAMESPACE, "default"))
+    release.install(**AUTOSCALING)
+    assert release.replicas() == [None, None]
+    assert "--create-namespace" in (REPOSITORY / "UPGRADING.md").read_text()
+
+
+@pytest.mark.parametrize("values, kinds", [("per-pod", ["Service"]), ("gateway-header", ["Service", "GRPCRoute"])])
+def test_a_pod_that_an_upgrade_takes_away_is_reached_until_the_next(release, values, kinds):
+    three, two = ["push-0", "push-1", "push-2"], ["push-0", "push-1"]
+    release.install(values)
+    release.upgrade(values, sessionManager__replicas="2")
+    assert [release.of_pods(kind) for kind in kinds] == [three] * len(kinds)
+    # It drains still.
+    release.api.find("StatefulSet", "push")["status"] = {"replicas": 3}
+    release.upgrade(values, sessionManager__replicas="2")
+    assert [release.of_pods(kind) for kind in kinds] == [three] * len(kinds)
+    release.api.find("StatefulSet", "push")["status"] = {"replicas": 2}
+    release.upgrade(values, sessionManager__replicas="2")
+    assert [release.of_pods(kind) for kind in kinds] == [two] * len(kinds)
+
+
+@pytest.mark.parametrize("told, first, second", [({}, 3, 0), ({"exposure__pods": "10"}, 10, 10)])
+def test_pods_that_are_stopped_keep_all_their_balancers_only_if_told(release, told, first, second):
+    settings = {"sessionManager__replicas": "0", **told}
+    release.install("per-pod", **AUTOSCALING, **told)
+    assert len(release.of_pods("Service")) == 10
+    # Those of the pods that ran, and then none.
+    for count in (first, second):
+        release.upgrade("per-pod", **settings)
+        assert len(release.of_pods("Service")) == count
 
 
 def test_running_pods_are_not_split_over_two_external_redis(release):
@@ -197,7 +267,52 @@ def test_notes_do_not_warn_of_what_is_well(release):
     assert "WARNING" not in text and "NOTE:" not in text
 
 
-def test_uninstalling_leaves_nothing_behind(release):
+def test_notes_warn_of_a_balancer_whose_clients_are_told_other_addresses(release):
+    words = "sessionManager.service.type is LoadBalancer, for clients outside of the cluster, but clients are then told the pods' own IP addresses"
+    assert words in notes(release, "default", sessionManager__service__type='"LoadBalancer"')
+    release.run("uninstall", "push")
+    assert "clients are then told" not in notes(release, "single-address")
+
+
+def test_notes_remind_of_an_exposure_that_is_still_kept(release):
+    words = "The Services and routes of exposure.mode perPod stay until you take exposure.previous away"
+    assert words in notes(release, "changing-exposure")
+    release.run("uninstall", "push")
+    assert "exposure.previous" not in notes(release, "per-pod")
+
+
+def test_notes_say_how_long_to_wait_where_helm_would_not(release):
+    """The pause, the deadline, the pod's start and 15 s for each pod; Helm's own time-out is five minutes."""
+    assert "--timeout" not in notes(release, "default", sessionManager__replicas="4")
+    release.run("uninstall", "push")
+    assert "--wait --timeout 350s" in notes(release, "default", sessionManager__replicas="5")
+    release.run("uninstall", "push")
+    assert "--wait --timeout 900s" in notes(release, "production", metrics__podMonitor__enabled="false", metrics__prometheusRule__enabled="false")
+
+
+def test_uninstalling_leaves_what_the_document_says(release):
+    """The volume's claim is the StatefulSet's, and the test's pod a hook's: Helm knows of neither."""
+    before = set(release.api.objects)
+    release.install("persistent-redis")
+    documents = helm.template("persistent-redis")
+    redis = find(documents, "StatefulSet", "push-redis")
+    [claim] = redis["spec"]["volumeClaimTemplates"]
+    [test] = of_kind(documents, "Pod")
+    left = {
+        ("v1", "persistentvolumeclaims", helm.NAMESPACE, f"{claim['metadata']['name']}-push-redis-0"),
+        ("v1", "pods", helm.NAMESPACE, test["metadata"]["name"]),
+    }
+    for *place, name in left:
+        release.api.create((*place, ""), {"metadata": {"name": name}})
+    release.run("uninstall", "push")
+    assert set(release.api.objects) - before == left
+    section = (REPOSITORY / "Docs" / "kubernetes.md").read_text().split("## Uninstalling\n")[1].split("\n## ")[0]
+    assert {("v1", "persistentvolumeclaims", "data-push-redis-0"), ("v1", "pods", "push-test")} == {(v, kind, name) for v, kind, _, name in left}
+    assert "pvc/data-push-redis-0" in section and "pod/push-test" in section
+
+
+def test_uninstalling_leaves_nothing_else_behind(release):
+    before = set(release.api.objects)
     release.install()
     release.run("uninstall", "push")
-    assert json.dumps(sorted(key[1:] for key in release.api.objects)) == "[]"
+    assert set(release.api.objects) == before

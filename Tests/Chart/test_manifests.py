@@ -135,6 +135,53 @@ def test_a_subchart_has_names_of_its_own(tmp_path):
         assert "live-pushring" in names and all(name.startswith("live-pushring") for name in names)
 
 
+@pytest.fixture
+def parent(tmp_path):
+    """parent(names): a chart that has this one as a dependency by each of these names, and values that switch each on and off."""
+
+    def make(*names: str):
+        folder = tmp_path / "shop"
+        shutil.copytree(helm.CHART, folder / "charts" / "pushring")
+        version = yaml.safe_load((helm.CHART / "Chart.yaml").read_text())["version"]
+        dependencies = [
+            {"name": "pushring", "version": version, "condition": f"{name}.enabled", **({} if name == "pushring" else {"alias": name})}
+            for name in names
+        ]
+        chart = {"apiVersion": "v2", "name": "shop", "version": "1.0.0", "dependencies": dependencies}
+        (folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
+        return folder
+
+    return make
+
+
+def rendered(major, release, chart, **settings):
+    text = helm.helm(major, "template", release, str(chart), *helm.flags(None, settings))
+    return [each for each in yaml.safe_load_all(text) if each]
+
+
+@pytest.mark.parametrize("major", helm.MAJORS)
+def test_a_parent_switches_it_on_and_off(parent, major):
+    shop = parent("pushring")
+    for enabled, count in (("true", 1), ("false", 0)):
+        documents = rendered(major, "live", shop, **{"pushring.enabled": enabled})
+        assert len([each for each in documents if each["metadata"]["name"] == "live-pushring-sender" and each["kind"] == "Deployment"]) == count
+    assert rendered(major, "live", shop, **{"pushring.enabled": "false"}) == []
+    # On its own it says nothing.
+    without = helm.template(major=major, enabled="false", redis__bundled__auth__existingSecret='{"name": "given"}')
+    assert without == helm.template(major=major, redis__bundled__auth__existingSecret='{"name": "given"}')
+
+
+@pytest.mark.parametrize("major", helm.MAJORS)
+def test_two_of_one_parent_have_names_of_their_own_if_told(parent, major):
+    """A name that the release's contains is not added to it: Docs/kubernetes.md asks for fullnameOverride."""
+    shop = parent("eu", "us")
+    sets = [each["metadata"]["name"] for each in rendered(major, "europe-us", shop) if each["kind"] == "StatefulSet"]
+    assert sorted(sets) == ["europe-us", "europe-us", "europe-us-redis", "europe-us-redis"]
+    told = {"eu.fullnameOverride": '"push-eu"', "us.fullnameOverride": '"push-us"'}
+    keys = [(each["kind"], each["metadata"]["name"]) for each in rendered(major, "europe-us", shop, **told)]
+    assert len(keys) == len(set(keys)) and {("StatefulSet", "push-eu"), ("StatefulSet", "push-us")} <= set(keys)
+
+
 def test_no_label_or_annotation_that_the_chart_sets_can_be_set_again():
     """Two of a key are no YAML, and of two that are merged one is lost."""
     documents = helm.template("extensions") + helm.template("production")
@@ -265,6 +312,49 @@ def test_routes_lead_to_each_pod_by_host_name_or_by_header():
         assert (rule["matches"][0]["headers"] if match else rule.get("matches")) == headers
         start = find(documents, "GRPCRoute", "push")["spec"]
         assert start["hostnames"] == ["push.example.com"] and start["rules"][0]["backendRefs"][0]["name"] == "push"
+
+
+PER_POD = {"exposure__perPod": '{"domain": "push.example.com", "port": 443}'}
+GATEWAY = {"exposure__gateway": '{"domain": "in.example.com", "parentRefs": [{"name": "public"}]}'}
+EXPOSURES = {**PER_POD, **GATEWAY}
+
+
+@pytest.mark.parametrize(
+    "mode, previous, told, kind, routes",
+    [
+        ("single", "perPod", "$(POD_IP):7400", "LoadBalancer", False),
+        ("gateway", "perPod", "$(POD_NAME).in.example.com:443", "LoadBalancer", True),
+        ("perPod", "gateway", "$(POD_NAME).push.example.com:443", "LoadBalancer", True),
+        ("single", "gateway", "$(POD_IP):7400", "ClusterIP", True),
+    ],
+)
+def test_the_exposure_before_is_reached_while_pods_tell_the_new_one(mode, previous, told, kind, routes):
+    documents = helm.template(**EXPOSURES, exposure__mode=f'"{mode}"', exposure__previous=f'"{previous}"')
+    assert environment(container(documents, "StatefulSet", "push"))["PUSHRING_ADVERTISE"] == told
+    names = [f"push-{number}" for number in range(3)]
+    port = 443 if kind == "LoadBalancer" else 7400
+    for name in names:
+        service = find(documents, "Service", name)
+        assert service["spec"]["type"] == kind and [each["port"] for each in service["spec"]["ports"]] == [port]
+        assert ("annotations" in service["metadata"]) == (kind == "LoadBalancer")
+    assert [each["metadata"]["name"] for each in of_kind(documents, "GRPCRoute")] == (["push", *names] if routes else [])
+    for name in names if routes else []:
+        route = find(documents, "GRPCRoute", name)["spec"]
+        assert route["hostnames"] == [f"{name}.in.example.com"]
+        assert route["rules"][0]["backendRefs"] == [{"name": name, "port": port}]
+    # Nothing but what is asked for: without `previous` the old one goes.
+    alone = helm.template(**EXPOSURES, exposure__mode=f'"{mode}"')
+    own = {"single": (0, 0), "perPod": (3, 0), "gateway": (3, 4)}[mode]
+    services = [each for each in of_kind(alone, "Service") if "statefulset.kubernetes.io/pod-name" in each["spec"]["selector"]]
+    assert (len(services), len(of_kind(alone, "GRPCRoute"))) == own
+
+
+@pytest.mark.parametrize("pods, count", [("0", 3), ("2", 3), ("5", 5)])
+def test_pods_that_may_come_have_services_and_routes_if_told(pods, count):
+    documents = helm.template("gateway-header", exposure__pods=pods)
+    assert len(of_kind(documents, "GRPCRoute")) == count + 1
+    services = [each["metadata"]["name"] for each in of_kind(documents, "Service")]
+    assert {f"push-{number}" for number in range(count)} <= set(services) and f"push-{count}" not in services
 
 
 # Redis

@@ -109,6 +109,13 @@ def test_without_a_sender_in_the_release_none_is_missed():
     assert "PushRingNoSenders" in {rule["alert"] for rule in rules(sender__replicas="0", sender__autoscaling__enabled="true")}
 
 
+def test_without_pods_in_the_release_none_is_missed():
+    """They are stopped for a change that all have to make at once (UPGRADING.md)."""
+    stopped = {rule["alert"] for rule in rules(sessionManager__replicas="0")}
+    assert "PushRingNoPods" not in stopped and "PushRingNoSenders" in stopped
+    assert "PushRingNoPods" in {rule["alert"] for rule in rules(sessionManager__replicas="0", sessionManager__autoscaling__enabled="true")}
+
+
 def test_pods_and_senders_are_missed_by_series_that_the_other_kind_has_not(exposed):
     """One pod and one Sender run; a Sender tells of links that are up and of those that are down."""
     counts = {name: len(exposed[name]) for name in ("pushring_sessions", "pushring_pod_links")}

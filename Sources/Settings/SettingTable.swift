@@ -163,7 +163,7 @@ public enum Settings {
   )
   public static let idleTimeout = Setting(
     "idle-timeout", of: [.sessionManager], default: "60s", type: .duration(.milliseconds(100)...(.seconds(86_400))),
-    help: "A client's connection without a stream is closed after this.")
+    help: "A client's connection without a stream is closed when it has said nothing for this long.")
 
   // MARK: The Sender
 

@@ -12,14 +12,10 @@ public protocol Identifier: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Identifier {
-  public static func == (one: Self, other: Self) -> Bool {
-    one.text.utf8.count == other.text.utf8.count && one.text.utf8.elementsEqual(other.text.utf8)
-  }
+  public static func == (one: Self, other: Self) -> Bool { one.text.hasSameBytes(as: other.text) }
 
   public func hash(into hasher: inout Hasher) {
-    // There is none only for strings that come from Objective-C.
-    let isHashed: Void? = text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: .init($0)) }
-    if isHashed == nil { Array(text.utf8).withUnsafeBytes { hasher.combine(bytes: $0) } }
+    text.combineBytes(into: &hasher)
     hasher.combine(text.utf8.count)
   }
 

@@ -83,31 +83,15 @@ extension UserID {
   /// As `SessionText.userHash`.
   var placeHash: Int {
     var hasher = Hasher()
-    text.combine(into: &hasher)
+    text.combineBytes(into: &hasher)
     return hasher.finalize()
   }
 
   /// As `SessionText.keyHash`.
   func placeHash(_ session: SessionID) -> Int {
     var hasher = Hasher()
-    text.combine(into: &hasher)
-    session.text.combine(into: &hasher)
+    text.combineBytes(into: &hasher)
+    session.text.combineBytes(into: &hasher)
     return hasher.finalize()
-  }
-}
-
-extension String {
-  /// Its bytes alone: `hash(into:)` would add a terminator, and go by what characters are equivalent.
-  fileprivate func combine(into hasher: inout Hasher) {
-    if utf8.withContiguousStorageIfAvailable({ hasher.combine(bytes: UnsafeRawBufferPointer($0)) }) == nil {
-      Array(utf8).withUnsafeBytes { hasher.combine(bytes: $0) }
-    }
-  }
-}
-
-extension ArraySlice<UInt8> {
-  fileprivate func isSame(as text: String) -> Bool {
-    guard count == text.utf8.count else { return false }
-    return text.utf8.withContiguousStorageIfAvailable { elementsEqual($0) } ?? elementsEqual(text.utf8)
   }
 }

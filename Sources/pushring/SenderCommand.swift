@@ -65,7 +65,7 @@ struct SenderCommand: AsyncParsableCommand, SettingsReader {
       metadata: [
         "listen": "\(listen)", "strategy": "\(configuration.strategy)",
         "redis.address": "\(access.configuration.address)", "cluster": "\(access.directory.cluster)",
-        "descriptor.limit": "\(descriptors)",
+        "open.files.limit": "\(descriptors)",
       ])
     try await serve(
       [

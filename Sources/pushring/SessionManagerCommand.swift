@@ -104,7 +104,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
         "pod.id": "\(configuration.podID)", "listen": "\(edge.host):\(edge.port)",
         "peer.listen": "\(configuration.peerListenHost):\(configuration.peerListenPort)",
         "redis.address": "\(access.configuration.address)", "cluster": "\(access.directory.cluster)",
-        "descriptor.limit": "\(descriptors)",
+        "open.files.limit": "\(descriptors)",
       ])
     try await serve(
       [Background { await access.client.run() }, Background { await follower.run() }, administration, pod],

@@ -188,14 +188,14 @@ def test_strangers_leave_descriptors_for_what_has_to_work(own_cluster):
         connection.close()
 
 
-def test_a_server_may_have_as_many_files_as_its_hard_limit_says(own_cluster):
+def test_a_server_may_have_as_many_files_as_its_hard_limit_says(own_cluster, tmp_path, monkeypatch):
     """Whatever the soft one is: containers often have 1,024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    try:
-        cluster = own_cluster(pods=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    hard = 5_000
+    limited = tmp_path / "limited"
+    limited.write_text(f'#!/bin/sh\nexec prlimit --nofile=256:{hard} "{program()}" "$@"\n')
+    limited.chmod(0o755)
+    monkeypatch.setenv("PUSHRING_BIN", str(limited))
+    cluster = own_cluster(pods=1)
     for server in (cluster.pods["pod-0"], cluster.sender):
         assert resource.prlimit(server.child.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
         assert cluster.metric(server, "pushring_descriptor_limit") == hard

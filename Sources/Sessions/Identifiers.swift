@@ -16,7 +16,8 @@ extension Identifier {
 
   public func hash(into hasher: inout Hasher) {
     text.combineBytes(into: &hasher)
-    hasher.combine(text.utf8.count)
+    // No byte of UTF-8: where one text ends and the next begins.
+    hasher.combine(0xff as UInt8)
   }
 
   public var description: String { text }

@@ -8,12 +8,11 @@ extension String {
   }
 
   func hasSameBytes(as other: String) -> Bool {
-    guard utf8.count == other.utf8.count else { return false }
-    return utf8.withContiguousStorageIfAvailable { $0.isSame(as: other) } ?? utf8.elementsEqual(other.utf8)
+    utf8.withContiguousStorageIfAvailable { $0.isSame(as: other) } ?? utf8.elementsEqual(other.utf8)
   }
 }
 
-extension Collection where Element == UInt8 {
+extension RandomAccessCollection<UInt8> {
   func isSame(as text: String) -> Bool {
     guard count == text.utf8.count else { return false }
     return text.utf8.withContiguousStorageIfAvailable { elementsEqual($0) } ?? elementsEqual(text.utf8)

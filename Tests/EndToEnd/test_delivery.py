@@ -39,7 +39,7 @@ def test_a_python_client_receives_exactly_the_pushed_message(cluster, clients, u
 
 
 def test_users_whose_names_look_alike_are_two(cluster, raw, user):
-    """An é in one code point and in two. Both wait for their Welcome on one pod when the pushes come."""
+    """An é in one code point and in two, with the same session id on one pod."""
     one, other = f"{user}-caf\u00e9", f"{user}-cafe\u0301"
     pod = cluster.pods["pod-0"]
     streams = {name: raw(pod.address).hello(name, "s") for name in (one, other)}

@@ -17,27 +17,20 @@ CHANGES_AT, END = 30, 75
 
 
 @dataclasses.dataclass
-class Gauge:
-    value: float
+class Kind:
+    """A gauge's value, or what a counter grows by in a minute."""
 
+    number: float
+
+
+class Gauge(Kind):
     def samples(self, later: float) -> str:
-        return f"{self.value}+0x{CHANGES_AT - 1} {later}+0x{END - CHANGES_AT}"
-
-    @property
-    def number(self) -> float:
-        return self.value
+        return f"{self.number}+0x{CHANGES_AT - 1} {later}+0x{END - CHANGES_AT}"
 
 
-@dataclasses.dataclass
-class Counter:
-    each_minute: float
-
+class Counter(Kind):
     def samples(self, later: float) -> str:
-        return f"0+{self.each_minute}x{CHANGES_AT - 1} {self.each_minute * CHANGES_AT}+{later}x{END - CHANGES_AT}"
-
-    @property
-    def number(self) -> float:
-        return self.each_minute
+        return f"0+{self.number}x{CHANGES_AT - 1} {self.number * CHANGES_AT}+{later}x{END - CHANGES_AT}"
 
 
 Story = dict[str, Gauge | Counter]

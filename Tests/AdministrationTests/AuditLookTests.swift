@@ -161,10 +161,11 @@ struct AuditLookTests {
     #expect(cluster.kinds(facts) == [.recordMissing])
   }
 
-  @Test func aSessionOnTwoPods() throws {
+  @Test(arguments: [false, true], [false, true])
+  func aSessionOnTwoPods(theEarlierIsToldFirst: Bool, itsOwnerKnows: Bool) throws {
     var facts = try cluster.inOrder()
-    facts.held.append(try cluster.record(cluster.ofA, at: 2, epoch: 5))
-    facts.strays = [(cluster.ofA, 2, 1)]
+    facts.held.insert(try cluster.record(cluster.ofA, at: 2, epoch: 5), at: theEarlierIsToldFirst ? 0 : 2)
+    if itsOwnerKnows { facts.strays = [(cluster.ofA, 2, 1)] }
     var look = cluster.look(facts)
     let found = look.findings(latest: cluster.window.current)
     #expect(found.map(\.kind) == [.sessionDoubled])

@@ -141,7 +141,9 @@ def plant_order(cluster, clients, user):
 
 
 def tell_strays(cluster, reporter, owner, user_hash, retraction):
-    """Tells the owner as if by the reporter, behind what that one has told so far."""
+    """Tells the owner as if by the reporter, behind what that one has told so far.
+
+    The owner takes the reporter's next report for a repetition then. So no two plants tell the same owner."""
     with grpc.insecure_channel(f"127.0.0.1:{owner.peer}") as channel:
         stub = placement_pb2_grpc.PlacementStub(channel)
         window = {"reporter": incarnation(cluster, reporter.id), "owner": incarnation(cluster, owner.id)}
@@ -158,12 +160,14 @@ def user_hash(cluster, user):
 
 
 def plant_wrong_stray(cluster, clients, user):
+    user = cluster.user_owned_by("pod-0", user)
     owner, other = cluster.owner(user), cluster.others(user)[0]
     tell_strays(cluster, other, owner, user_hash(cluster, user), retraction=False)
     return "stray-wrong", {"userHash": format(user_hash(cluster, user), "016x")}
 
 
 def plant_missing_stray(cluster, clients, user):
+    user = cluster.user_owned_by("pod-1", user)
     owner, other = cluster.owner(user), cluster.others(user)[0]
     clients.at(other, user, "desk")
     tell_strays(cluster, other, owner, user_hash(cluster, user), retraction=True)
@@ -172,6 +176,7 @@ def plant_missing_stray(cluster, clients, user):
 
 def plant_doubled_session(cluster, clients, user):
     """The first pod never hears that the session is elsewhere."""
+    user = cluster.user_owned_by("pod-2", user)
     owner, other = cluster.owner(user), cluster.others(user)[0]
     first = clients.at(other, user, "phone")
     with stopped(other):

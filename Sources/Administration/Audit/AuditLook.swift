@@ -18,7 +18,8 @@ public struct AuditLook: Sendable {
   private let orders: Orders
   /// Members that answered.
   private var answered: [Incarnation: Member] = [:]
-  /// Live sessions by where they are; where they are as well is apart.
+  /// Live sessions by where they are. Of one that lives on several pods, its latest life, whoever answered first: what is
+  /// found must not hang on that. Where it is as well is apart, and is judged by that alone.
   private var held: [SessionKey: Holding] = [:]
   private var alsoHeld: [SessionKey: [Incarnation: Epoch]] = [:]
   /// Sessions that are not welcomed yet: their records may be written.
@@ -75,10 +76,12 @@ public struct AuditLook: Sendable {
     holders.insert(UserAtPod(userHash: keyHash(key.user.text.utf8), incarnation: incarnation))
     if isWaiting {
       waiting[key, default: []].insert(incarnation)
-    } else if held[key] == nil {
-      held[key] = Holding(incarnation: incarnation, epoch: epoch)
+    } else if let other = held[key] {
+      let isLater = (epoch, incarnation) > (other.epoch, other.incarnation)
+      if isLater { held[key] = Holding(incarnation: incarnation, epoch: epoch) }
+      alsoHeld[key, default: [:]][isLater ? other.incarnation : incarnation] = isLater ? other.epoch : epoch
     } else {
-      alsoHeld[key, default: [:]][incarnation] = epoch
+      held[key] = Holding(incarnation: incarnation, epoch: epoch)
     }
   }
 
@@ -212,15 +215,13 @@ public struct AuditLook: Sendable {
       }
     }
     for (key, places) in alsoHeld {
-      guard let first = held[key] else { continue }
+      guard let latest = held[key] else { continue }
       for (incarnation, epoch) in places {
-        // The later one first, in whatever order the pods answered.
-        let places = [(first.incarnation, first.epoch), (incarnation, epoch)].sorted { ($0.1, $0.0) > ($1.1, $1.0) }
         note(
           Finding(
             .sessionDoubled, user: key.user.text, session: key.session.text,
-            holder: place(places[0].0, places[0].1), other: place(places[1].0, places[1].1),
-            detail: "live on \(named(places[0].0)) and on \(named(places[1].0))"))
+            holder: place(latest.incarnation, latest.epoch), other: place(incarnation, epoch),
+            detail: "live on \(named(latest.incarnation)) and on \(named(incarnation))"))
       }
     }
   }

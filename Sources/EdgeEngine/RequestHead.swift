@@ -8,6 +8,8 @@ public struct RequestHead: Sendable {
   public let metadata: [(String, String)]
   /// Milliseconds that the client gives the call; nil when it gives no limit.
   public let timeout: Milliseconds?
+  /// Whether the client has declared how it compresses messages (grpc-encoding).
+  let declaresEncoding: Bool
 }
 
 extension RequestHead {
@@ -38,6 +40,8 @@ extension RequestHead {
       throw .status(415)
     }
     timeout = try headers.first("grpc-timeout").map { text throws(Refusal) in try Self.timeout(text) }
+    let encoding = headers.first("grpc-encoding")
+    declaresEncoding = encoding.map { !$0.elementsEqual("identity".utf8) } ?? false
     self.metadata = metadata
   }
 

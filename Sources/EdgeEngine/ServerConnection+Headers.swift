@@ -36,6 +36,7 @@ extension ServerConnection {
     if streams.count == 1, streams[0].isReady { turns = [streams[0].id] }
     var stream = ServerStream(id: id, sendWindow: peerInitialWindow, limits: limits.values)
     stream.inputEnded = endStream
+    stream.declaresEncoding = head.declaresEncoding
     if let timeout = head.timeout {
       stream.limit(to: now + timeout)
       clock.streamDeadline = min(clock.streamDeadline, stream.deadline)

@@ -203,7 +203,9 @@ extension ServerConnection {
     var completed = 0
     do throws(GRPCFramingError) {
       while let message = try streams[index].reader.next(from: &rest) {
-        guard !message.compressed else { throw .compressed }
+        guard !message.compressed else {
+          throw streams[index].declaresEncoding ? .compressed : .compressedUndeclared
+        }
         guard !streams[index].takesOneMessage || streams[index].awaitsMessage && completed == 0 else {
           throw .anotherMessage
         }

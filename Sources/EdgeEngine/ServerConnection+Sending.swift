@@ -188,4 +188,7 @@ extension GRPCFramingError {
     status: EdgeStatus.Code.invalidArgument.rawValue, message: "another message; the call takes one")
   static let compressed = GRPCFramingError(
     status: EdgeStatus.Code.unimplemented.rawValue, message: "compressed messages are not taken; send identity")
+  /// As gRPC's document on compression has it.
+  static let compressedUndeclared = GRPCFramingError(
+    status: EdgeStatus.Code.internalError.rawValue, message: "a compressed message without grpc-encoding")
 }

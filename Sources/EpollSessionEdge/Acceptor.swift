@@ -22,13 +22,13 @@ struct Acceptor: Sendable {
       case .connection(let socket, let address):
         guard loops.reduce(0, { $0 + $1.load.load(ordering: .relaxed) }) < most else {
           close(socket)
-          return makeRoom(shared, now)
+          return makeRoom(most, shared, now)
         }
         hand(socket, address, shared, now)
       case .none: return
       case .outOfDescriptors:
         shared.spare.refuseOne(at: listener)
-        return makeRoom(shared, now)
+        return makeRoom(most, shared, now)
       case .failed(let error):
         return shared.warn("A connection could not be accepted", ["error": "\(error)"], now: now)
       }
@@ -49,10 +49,10 @@ struct Acceptor: Sendable {
 
   /// A connection was closed for want of descriptors: left alone, it would keep the listener ready, and its client waiting. Those that
   /// have a descriptor and no call make room for the next.
-  private func makeRoom(_ shared: EdgeShared, _ now: Milliseconds) {
+  private func makeRoom(_ most: Int, _ shared: EdgeShared, _ now: Milliseconds) {
     shared.warn(
       "The process has no descriptor left for another connection: raise its hard limit (ulimit -Hn, LimitNOFILE), or set --max-sessions",
-      ["connections": "\(DescriptorShare.connections)"], now: now)
+      ["connections": "\(most)"], now: now)
     guard shared.maySweep(now) else { return }
     for loop in loops { loop.post(.shed) }
   }

@@ -1,11 +1,15 @@
-import EdgeEngine
 import HTTP2Wire
 import SessionEdge
 import Testing
 
+@testable import EdgeEngine
+
 @Suite struct ServerConnectionTests {
   /// The shell's object for a connection is 60 bytes more: together they just fit what the allocator gives.
-  @Test func aConnectionTakesFewBytes() { #expect(MemoryLayout<ServerConnection>.size <= 172) }
+  @Test func aConnectionAndACallTakeFewBytes() {
+    #expect(MemoryLayout<ServerConnection>.size <= 172)
+    #expect(MemoryLayout<ServerStream>.size <= 72)
+  }
 
   @Test(arguments: [Int.max, 1, 2, 3, 7, 64]) func aCallRunsFromHeadersToTrailers(pieces: Int) throws {
     var client = ClientBytes()
@@ -123,7 +127,7 @@ import Testing
   }
 
   @Test func aMessageThatIsTooLargeOrCompressedEndsItsCall() throws {
-    for (data, status) in [([0, 0, 1, 0, 1], "8"), ([1, 0, 0, 0, 1, 7], "12"), ([2, 0, 0, 0, 0], "13")] {
+    for (data, status) in [([0, 0, 1, 0, 1], "8"), ([1, 0, 0, 0, 1, 7], "13"), ([2, 0, 0, 0, 0], "13")] {
       var (served, client) = try connected()
       client.data(data.map { UInt8($0) }, 1)
       served.receive(client.take())
@@ -134,6 +138,23 @@ import Testing
       }
       #expect(fields["grpc-status"] == status)
     }
+  }
+
+  /// `Compressed-Flag` with the encoding that the call declares: one that is not taken, none.
+  @Test(arguments: [("gzip", "12"), ("identity", "13")])
+  func aCompressedMessageEndsItsCallByWhatIsDeclared(encoding: String, status: String) throws {
+    var (served, client) = try connected()
+    var headers = ClientBytes.request
+    headers.append("grpc-encoding", encoding)
+    client.open(3, headers)
+    client.data([1, 0, 0, 0, 1, 7], 3)
+    served.receive(client.take())
+    served.produce()
+    guard case .headers(3, let fields, end: true) = try served.said().first else {
+      return #expect(Bool(false), "no trailers")
+    }
+    #expect(fields["grpc-status"] == status)
+    #expect(fields["grpc-accept-encoding"] == "identity")
   }
 
   @Test func goAwayLetsOpenCallsEndAndRefusesNewOnes() throws {

@@ -35,6 +35,8 @@ public struct BenchResult: Codable, Sendable {
   public var pushesPerPodCPUSecond: Double?
   public var pushesPerSenderCPUSecond: Double?
   public var redisCPUMicrosecondsPerPush: Double?
+  /// What a hypervisor took of the machine's CPU time while connects or pushes were measured.
+  public var stolenShare: Double?
   public var rpcsPerPush: Double?
   public var registryReadsPerPush: Double?
   /// By Redis' own count of HGETALL, to hold the Sender's against.

@@ -53,6 +53,7 @@ public struct Figure: Sendable {
     Figure(key: "latencyP99Ms", title: "Latency p99", unit: "ms") { $0.latencyMs?.p99 },
     Figure(key: "latencyP999Ms", title: "Latency p99.9", unit: "ms") { $0.latencyMs?.p999 },
     Figure(key: "latencyMaxMs", title: "Latency, largest", unit: "ms") { $0.latencyMs?.max },
+    Figure(key: "stolenShare", title: "CPU time that the hypervisor took", unit: "share") { $0.stolenShare },
     Figure(key: "recoverySeconds", title: "From the fault until every session was live", unit: "s") {
       $0.recoverySeconds
     },

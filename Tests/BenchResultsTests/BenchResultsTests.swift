@@ -20,6 +20,15 @@ import Testing
     #expect(abs((Spread([1, 2, 3])?.halfInterval ?? 0) - 2.484) < 0.01)
   }
 
+  @Test func whatAHypervisorTakesIsAShareOfAllCPUTime() throws {
+    // The last two are guests of this machine, whose time is in the first two already.
+    let before = try #require(CPUTimes("cpu  100 0 50 800 10 0 20 20 90 9\ncpu0 1 2 3 4 5 6 7 8 9 10\n"))
+    let after = try #require(CPUTimes("cpu  130 0 60 840 10 0 30 30 190 9\n"))
+    #expect(after.stolenShare(since: before) == 0.1)
+    #expect(before.stolenShare(since: before) == nil && before.stolenShare(since: after) == nil)
+    for text in ["", "intr 1 2 3", "cpu 1 2 3 4 5 6 7", "cpu 1 2 3 4 5 6 7 x 9 10"] { #expect(CPUTimes(text) == nil) }
+  }
+
   @Test func aRegressionIsLargeAndNotChance() {
     let before = result("push", ["pushesPerSecond": [1_000, 1_010, 990], "latencyP99Ms": [2, 2.1, 1.9]])
     let worse = result("push", ["pushesPerSecond": [700, 710, 690], "latencyP99Ms": [2, 2.05, 2]])

@@ -104,6 +104,7 @@ def test_a_stall_of_a_second_shows_as_a_second(cluster):
     assert running.returncode == 0, errors
     latency = json.loads(output)["latencyMs"]
     # 200 of 1,200 pushes were due while it stood still: the largest is the whole of it, and one in ten waited half of it.
+    assert 0 <= json.loads(output)["stolenShare"] < 1
     assert latency["max"] >= 950, latency
     assert latency["p90"] >= 300, latency
     assert latency["p50"] < 100, latency

@@ -51,6 +51,7 @@ final class BenchRun {
     let endpoints = cluster.endpoints(view)
     let before = use()
     let dropsBefore = ProcessProbe.listenDrops
+    let timesBefore = ProcessProbe.cpuTimes
     if measured { try await load.all(LoadRequest(.measure)) }
     let start = ContinuousClock.now
     try await load.open(
@@ -64,6 +65,7 @@ final class BenchRun {
     note("connectsPerSecond", Double(options.sessions) / seconds)
     if pods > 0 { note("connectsPerCPUSecond", Double(options.sessions) / pods) }
     note("listenDrops", Double(ProcessProbe.listenDrops - dropsBefore))
+    noteStolen(since: timesBefore)
     let receipts = try await load.receipts()
     note("connect", LatencyHistogram(receipts.connects))
   }
@@ -100,6 +102,7 @@ final class BenchRun {
     let reportBefore = try await load.report()
     let readsBefore = await cluster.redisReads()
     let before = use()
+    let timesBefore = ProcessProbe.cpuTimes
     let start = ContinuousClock.now
     let running = Task { try await driver.run() }
     do {
@@ -117,6 +120,7 @@ final class BenchRun {
     try await running.value
     let seconds = start.duration(to: .now) / .seconds(1)
     let used = difference(before, use())
+    noteStolen(since: timesBefore)
     let readsAfter = await cluster.redisReads()
     // What was reported as delivered is on its way.
     try await Task.sleep(for: .milliseconds(500))
@@ -205,6 +209,16 @@ final class BenchRun {
     histograms[name, default: LatencyHistogram()].add(histogram)
   }
 
+  private func noteStolen(since before: CPUTimes?) {
+    guard let before, let share = ProcessProbe.cpuTimes?.stolenShare(since: before) else { return }
+    note("stolenShare", share)
+    guard share > Self.notableSteal else { return }
+    note("The hypervisor took CPU time from this machine meanwhile: part of the longest latencies is its")
+  }
+
+  /// Of the machine's CPU time. Below, no figure was seen to suffer.
+  private static let notableSteal = 0.01
+
   func mark(_ start: ContinuousClock.Instant, _ text: String) {
     result.marks.append(TimelineMark(second: start.duration(to: .now) / .seconds(1), text: text))
     progress(text)
@@ -251,6 +265,7 @@ final class BenchRun {
     result.pushesPerPodCPUSecond = median("pushesPerPodCPUSecond")
     result.pushesPerSenderCPUSecond = median("pushesPerSenderCPUSecond")
     result.redisCPUMicrosecondsPerPush = median("redisCPUMicrosecondsPerPush")
+    result.stolenShare = median("stolenShare")
     result.rpcsPerPush = median("rpcsPerPush")
     result.registryReadsPerPush = median("registryReadsPerPush")
     result.redisReadsPerPush = median("redisReadsPerPush")

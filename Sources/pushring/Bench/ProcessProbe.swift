@@ -50,6 +50,8 @@ enum ProcessProbe {
     "skbuff_fclone_cache", "lsm_inode_cache", "lsm_file_cache", "tcp_bind_bucket", "tcp_bind2_bucket",
   ]
 
+  static var cpuTimes: CPUTimes? { text("/proc/stat").flatMap(CPUTimes.init) }
+
   static var availableBytes: UInt64 { kilobytes("MemAvailable:", in: text("/proc/meminfo") ?? "") * 1_024 }
 
   /// Pages in socket buffers, of TCP.

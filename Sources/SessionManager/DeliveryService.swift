@@ -113,8 +113,8 @@ struct DeliveryService: Pushring_V1_Delivery.SimpleServiceProtocol {
       case .disconnect: "its stream was ended"
       }
     return
-      "its queue of \(hub.limits.outboundBytes) bytes was full, as the device reads too slowly: \(what) "
-      + "(--slow-policy \(policy.rawValue))"
+      "its queue of \(hub.limits.outboundBytes) bytes was full (or less, while much waits in this pod: "
+      + "--outbound-total-limit), as the device reads too slowly: \(what) (--slow-policy \(policy.rawValue))"
   }
 }
 

@@ -28,7 +28,7 @@ extension SessionHub.State {
       // No more than fits behind the Welcome: so none of them is dropped again later, and no session ends for its pod's
       // being slow, whatever the policy.
       let waiting = pending.held.reduce(pending.welcome.count) { $0 + $1.frame.size.frameBytes }
-      guard waiting + frame.size.frameBytes <= table.limits.outboundBytes else {
+      guard waiting + frame.size.frameBytes <= table.outboundLimit else {
         admissions[stream]?.lost += 1
         delivered.deliveries[index] = SessionDelivery(
           session: target.session, outcome: .slow, epoch: pending.record.epoch, slow: .droppedNewest(stream, tell: 0))

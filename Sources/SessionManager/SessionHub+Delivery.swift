@@ -127,7 +127,7 @@ extension SessionHub.State {
   private var displacingLimit: Int? {
     switch table.limits.slowPolicy {
     case .dropNewest: nil
-    case .dropOldest: table.limits.outboundBytes
+    case .dropOldest: table.outboundLimit
     // Displaces nothing, and is counted among what is dropped with the stream.
     case .disconnect: .max
     }

@@ -52,6 +52,7 @@ public final class SessionManager: Sendable {
     var limits = SessionLimits()
     limits.helloTimeout = configuration.helloTimeout
     limits.outboundBytes = configuration.outboundLimitBytes
+    limits.outboundTotalBytes = configuration.outboundTotalLimitBytes
     limits.slowPolicy = configuration.slowPolicy
     limits.messageBytes = configuration.maximumMessageBytes
     limits.sessions = configuration.maximumSessions

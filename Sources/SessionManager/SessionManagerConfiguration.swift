@@ -20,6 +20,7 @@ public struct SessionManagerConfiguration: Sendable, Hashable {
   public var helloTimeout: Duration = .seconds(5)
   /// What may be queued for one session.
   public var outboundLimitBytes: Int = 1024 * 1024
+  public var outboundTotalLimitBytes: Int = 256 * 1024 * 1024
   /// What becomes of a message for a session that has as much queued.
   public var slowPolicy: SlowPolicy = .dropNewest
   /// Of a message's payload; a larger one is refused.

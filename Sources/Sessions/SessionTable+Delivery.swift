@@ -102,9 +102,10 @@ extension SessionTable {
   /// The queue is full.
   private mutating func deliverSlowly(to session: SessionID, at place: Int, _ size: MessageSize) -> SessionDelivery {
     let (epoch, stream) = (entries[place].epoch, entries[place].stream)
+    let isWithinTotal = counts.queuedBytes + size.frameBytes <= limits.outboundTotalBytes
     switch (limits.slowPolicy, record(at: place)) {
     // While the shell has not yet dropped what it was asked to, up to the limit once more.
-    case (.dropOldest, _) where queue(place, size.frameBytes, limit: limits.outboundBytes * 2):
+    case (.dropOldest, _) where isWithinTotal && queue(place, size.frameBytes, limit: limits.outboundBytes * 2):
       return SessionDelivery(session: session, outcome: .delivered, epoch: epoch, stream: stream, slow: .dropsOldest)
     case (.disconnect, let record?):
       forget(place)
@@ -159,10 +160,20 @@ extension SessionTable {
   /// - Returns: how many dropped messages its client was not told of; 0 the next time.
   public mutating func takeUntoldLoss(of stream: StreamID) -> UInt32 { backlogs.forget(stream) }
 
+  /// What may be queued for one session now, in bytes: at most a sixteenth of what is left for all.
+  ///
+  /// So many that do not read can't fill the pod together, nor shut those out that do: whoever has a queue comes to its
+  /// limit before the rest is used up, however many they are, and an empty queue takes a message in any case. Such a limit
+  /// by what is left is known from switches whose ports share a memory (Choudhury and Hahne, "Dynamic Queue Length
+  /// Thresholds for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998); the sixteenth is ours.
+  public var outboundLimit: Int {
+    min(limits.outboundBytes, max(0, limits.outboundTotalBytes - counts.queuedBytes) / 16)
+  }
+
   /// A queue that is empty takes any message, so that a limit below a message's size can't shut a session up.
   private mutating func queue(_ place: Int, _ frameBytes: Int, limit: Int? = nil) -> Bool {
     let queued = Int(entries[place].queuedBytes)
-    guard queued == 0 || queued + frameBytes <= limit ?? limits.outboundBytes else { return false }
+    guard queued == 0 || queued + frameBytes <= limit ?? outboundLimit else { return false }
     setQueued(place, queued + frameBytes)
     return true
   }

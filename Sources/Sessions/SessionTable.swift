@@ -33,6 +33,8 @@ public struct SessionLimits: Hashable, Sendable {
   public var helloTimeout: Duration = .seconds(5)
   /// What may be queued for one session.
   public var outboundBytes: Int = 1024 * 1024
+  /// What may be queued for all of them together: as it fills, one session may have less (`SessionTable.outboundLimit`).
+  public var outboundTotalBytes: Int = 256 * 1024 * 1024
   /// What becomes of a message for a session that has as much queued.
   public var slowPolicy = SlowPolicy.dropNewest
   /// A message with a larger payload is refused.

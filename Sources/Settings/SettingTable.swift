@@ -102,6 +102,10 @@ public enum Settings {
   public static let outboundLimit = Setting(
     "outbound-limit", of: [.sessionManager], default: "1048576", type: .integer(1_024...1_073_741_824),
     help: "Bytes that may wait in one session's outbound queue; beyond that --slow-policy says what is done.")
+  public static let outboundTotalLimit = Setting(
+    "outbound-total-limit", of: [.sessionManager], default: "268435456", type: .integer(1_048_576...1_099_511_627_776),
+    help: "Bytes that may wait in all outbound queues of a pod: one session may have a sixteenth of what is left of it."
+  )
   public static let slowPolicy = Setting(
     "slow-policy", of: [.sessionManager], default: "drop-newest",
     type: .choice(["drop-newest", "drop-oldest", "disconnect"]),
@@ -203,7 +207,7 @@ public enum Settings {
     podID.description, sessionListen.description, peerListen.description, sessionAdminListen.description,
     advertise.description, peerAdvertise.description, weight.description, zone.description,
     homingRate.description, moveDeadline.description, drainDeadline.description, helloTimeout.description,
-    outboundLimit.description, slowPolicy.description, maximumMessage.description,
+    outboundLimit.description, outboundTotalLimit.description, slowPolicy.description, maximumMessage.description,
     maximumSessions.description, keepAliveInterval.description,
     keepAliveTimeout.description, edgeThreads.description, connectionsPerAddress.description,
     newConnections.description, callsPerConnection.description, newCalls.description, clientFrames.description,

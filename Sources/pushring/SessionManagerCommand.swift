@@ -39,6 +39,7 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
   @Option(Settings.drainDeadline) var drainDeadline: String?
   @Option(Settings.helloTimeout) var helloTimeout: String?
   @Option(Settings.outboundLimit) var outboundLimit: String?
+  @Option(Settings.outboundTotalLimit) var outboundTotalLimit: String?
   @Option(Settings.slowPolicy) var slowPolicy: String?
   @Option(Settings.maximumMessage) var maximumMessage: String?
   @Option(Settings.maximumSessions) var maximumSessions: String?
@@ -65,7 +66,8 @@ struct SessionManagerCommand: AsyncParsableCommand, SettingsReader {
       SettingFlag(Settings.weight, weight), SettingFlag(Settings.zone, zone),
       SettingFlag(Settings.homingRate, homingRate), SettingFlag(Settings.moveDeadline, moveDeadline),
       SettingFlag(Settings.drainDeadline, drainDeadline), SettingFlag(Settings.helloTimeout, helloTimeout),
-      SettingFlag(Settings.outboundLimit, outboundLimit), SettingFlag(Settings.slowPolicy, slowPolicy),
+      SettingFlag(Settings.outboundLimit, outboundLimit),
+      SettingFlag(Settings.outboundTotalLimit, outboundTotalLimit), SettingFlag(Settings.slowPolicy, slowPolicy),
       SettingFlag(Settings.maximumMessage, maximumMessage), SettingFlag(Settings.maximumSessions, maximumSessions),
       SettingFlag(Settings.keepAliveInterval, keepAliveInterval),
       SettingFlag(Settings.keepAliveTimeout, keepAliveTimeout), SettingFlag(Settings.edgeThreads, edgeThreads),
@@ -162,6 +164,7 @@ extension SessionManagerConfiguration {
       configuration.moveDeadline = try settings.required(Settings.moveDeadline)
       configuration.helloTimeout = try settings.required(Settings.helloTimeout)
       configuration.outboundLimitBytes = try settings.required(Settings.outboundLimit)
+      configuration.outboundTotalLimitBytes = try settings.required(Settings.outboundTotalLimit)
       configuration.slowPolicy = SlowPolicy(rawValue: try settings.required(Settings.slowPolicy)) ?? .dropNewest
       configuration.maximumMessageBytes = try settings.required(Settings.maximumMessage)
       configuration.maximumSessions = try settings.required(Settings.maximumSessions)

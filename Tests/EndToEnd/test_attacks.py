@@ -142,6 +142,35 @@ def test_pings_whose_answers_are_not_read_are_counted_with_what_they_cost(own_cl
     connection.close()
 
 
+def test_many_that_do_not_read_do_not_fill_the_pod_together(own_cluster, clients, user):
+    """Each stays below its own limit, a mebibyte; for all together there is one more of it."""
+    cluster = own_cluster(pods=1, options={"--outbound-total-limit": "1048576", "--client-patience": "1s"})
+    pod = cluster.pods["pod-0"]
+    reader = clients.open(user, cluster.endpoints, "reads")
+    ping = client_frame(ping=sessions_pb2.Ping(nonce=0))
+    connections = [
+        Connection(pod.address, initial_window_size=100).open_session(f"never reads {number}") for number in range(60)
+    ]
+    most = 0
+    for connection in connections:
+        connection.send(settings(initial_window_size=0))
+        for _ in range(3):
+            connection.send(data(1, ping * 100))
+        connection.send(raw_frame(6, 0, 0, b"answered"))
+        assert connection.read_until(lambda connection=connection: connection.of(frames.PingFrame) or connection.resets)
+        most = max(most, cluster.metric(pod, "pushring_outbound_queued_bytes"))
+    # 60 times 300 answers of 66 bytes would be more than that. When a sixteenth of the rest is less than what one has, the next end.
+    assert 600_000 < most <= 1 << 20, most
+    assert cluster.metric(pod, "pushring_streams_ended_total") > 0
+    assert reader.undisturbed
+    for number in range(20):
+        result = cluster.push(user, f"still-{number}")
+        assert result["completeness"] == "complete", result
+        reader.wait_payload(f"still-{number}")
+    for connection in connections:
+        connection.close()
+
+
 # Messages
 
 

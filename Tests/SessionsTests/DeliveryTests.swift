@@ -60,6 +60,28 @@ import Testing
     #expect(try fixture.deliver(bytes: 1).map(\.outcome) == [.slow])
   }
 
+  @Test func whoDoesNotReadHasLessTheMoreWaitsInThePod() throws {
+    var fixture = Fixture {
+      $0.outboundBytes = 300
+      $0.outboundTotalBytes = 8_000
+    }
+    var delivered: [Int] = []
+    for stream in UInt64(1)...40 {
+      let user = "user-\(stream)"
+      try fixture.live(stream, user: user)
+      var count = 0
+      while try fixture.deliver(user: user).map(\.outcome) == [.delivered] { count += 1 }
+      delivered.append(count)
+    }
+    // Its own limit; then a sixteenth of the rest; in the end the one message that an empty queue takes.
+    #expect(delivered.first == 3 && delivered.last == 1)
+    #expect(delivered == delivered.sorted(by: >))
+    #expect(fixture.table.counts.queuedBytes <= 8_000)
+    // What one gives back is there for another.
+    for stream in UInt64(1)...20 { _ = fixture.table.streamClosed(StreamID(rawValue: stream)) }
+    #expect(try fixture.deliver(user: "user-40").map(\.outcome) == [.delivered])
+  }
+
   @Test func answersCountAgainstTheSameLimit() throws {
     var fixture = Fixture { $0.outboundBytes = 20 }
     try fixture.live(1)

@@ -61,6 +61,8 @@ private struct ModelRun {
     random = SplitMix(state: seed)
     var limits = SessionLimits()
     limits.outboundBytes = 1_000
+    // With half of them the rest decides, once a few have something queued.
+    if seed.isMultiple(of: 2) { limits.outboundTotalBytes = 18_000 }
     limits.messageBytes = 600
     limits.sessions = seed.isMultiple(of: 3) ? 16 : 0
     limits.slowPolicy = SlowPolicy.allCases[Int(seed % 3)]

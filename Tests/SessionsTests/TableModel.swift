@@ -130,7 +130,9 @@ struct TableModel {
     if queue(stream, size.frameBytes) { return .delivered }
     switch limits.slowPolicy {
     case .dropNewest: return .slow
-    case .dropOldest: return queue(stream, size.frameBytes, limit: 2 * limits.outboundBytes) ? .delivered : .slow
+    case .dropOldest:
+      guard queuedBytes + size.frameBytes <= limits.outboundTotalBytes else { return .slow }
+      return queue(stream, size.frameBytes, limit: 2 * limits.outboundBytes) ? .delivered : .slow
     case .disconnect:
       forget(stream)
       return .slow
@@ -138,8 +140,8 @@ struct TableModel {
   }
 
   mutating func queue(_ stream: StreamID, _ bytes: Int, limit: Int? = nil) -> Bool {
-    guard let queued = streams[stream]?.queuedBytes, queued == 0 || queued + bytes <= limit ?? limits.outboundBytes
-    else { return false }
+    let limit = limit ?? min(limits.outboundBytes, max(0, limits.outboundTotalBytes - queuedBytes) / 16)
+    guard let queued = streams[stream]?.queuedBytes, queued == 0 || queued + bytes <= limit else { return false }
     streams[stream]?.queuedBytes += bytes
     return true
   }

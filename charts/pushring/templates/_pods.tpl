@@ -123,7 +123,7 @@ PUSHRING_{{ snakecase . | upper }}
 {{- $part := index . 1 -}}
 {{- $config := list "strategy" "noGrouping" "maxInFlight" "pushTimeout" "auditInterval" -}}
 {{- if eq $part "sessionManager" -}}
-{{- $config = list "weight" "homingRate" "moveDeadline" "drainDeadline" "helloTimeout" "outboundLimit" "slowPolicy" "maxSessions" "keepaliveInterval" "keepaliveTimeout" "edgeThreads" "maxConnectionsPerAddress" "maxNewConnections" "maxCallsPerConnection" "maxNewCalls" "maxClientFrames" "maxClientMessage" "maxClientHeaders" "clientPatience" "idleTimeout" -}}
+{{- $config = list "weight" "homingRate" "moveDeadline" "drainDeadline" "helloTimeout" "outboundLimit" "outboundTotalLimit" "slowPolicy" "maxSessions" "keepaliveInterval" "keepaliveTimeout" "edgeThreads" "maxConnectionsPerAddress" "maxNewConnections" "maxCallsPerConnection" "maxNewCalls" "maxClientFrames" "maxClientMessage" "maxClientHeaders" "clientPatience" "idleTimeout" -}}
 {{- end -}}
 PUSHRING_REDIS: redis.external, or redis.bundled
 PUSHRING_REDIS_CA_FILE: redis.external.ca

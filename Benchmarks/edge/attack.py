@@ -36,7 +36,7 @@ def repeat(attack):
             while time.monotonic() < end:
                 try:
                     attack(address)
-                except OSError:
+                except (OSError, AssertionError):  # Closed; not welcomed.
                     continue
                 rounds[number] += 1
 
@@ -76,6 +76,21 @@ def drip(start: bytes, rest: bytes):
     return run
 
 
+def gather(attack):
+    """As `repeat`, and the connections stay open until the end."""
+    held: list[Connection] = []
+    run = repeat(lambda address: held.append(attack(address)))
+
+    def gathered(address: str, end: float) -> int:
+        try:
+            return run(address, end)
+        finally:
+            for connection in held:
+                connection.close()
+
+    return gathered
+
+
 def connect_only(address: str) -> None:
     Connection(address, greet=False).close()
 
@@ -86,7 +101,9 @@ ATTACKS = {
     "a window that overflows": repeat(attacks.a_window_overflows),
     "Hellos, each reset when it is welcomed": repeat(lambda address: attacks.hellos(address, 1.0)),
     "connections, opened and closed": repeat(connect_only),
-    **{f"{HELD} connections, {name}": drip(*parts) for name, parts in attacks.SLOW.items()},
+    "Hellos, each on a connection of its own": repeat(attacks.a_hello),
+    "sessions that ask, and whose windows stay shut": gather(attacks.never_reads),
+    **{f"{HELD} connections, {name}": drip(*parts) for name, parts in (attacks.SLOW | attacks.SLOW_CALLS).items()},
 }
 
 

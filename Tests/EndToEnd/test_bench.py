@@ -142,6 +142,15 @@ def test_modulo_misses_those_whom_a_new_pod_takes_over():
     assert figures["modulo"]["strayShare"] > 0.5 > figures["ring"]["strayShare"]
 
 
+def test_failover_pushes_to_all_before_it_kills_a_pod():
+    result = bench(
+        "failover", "--sessions", "60", "--sessions-per-user", "3", "--pods", "2", "--rate", "50", "--duration", "4",
+        "--repeat", "1",
+    )
+    assert any("60 of 60 sessions received it" in note for note in result["notes"]), result["notes"]
+    assert result["recoverySeconds"] > 0
+
+
 def test_what_the_machine_can_not_do_is_refused_by_the_setting_that_says_so():
     for arguments, setting in (
         (("--sessions", "900000", "--pods", "50", "--load-processes", "1"), "--load-processes"),

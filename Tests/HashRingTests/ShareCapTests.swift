@@ -40,6 +40,20 @@ import Testing
     #expect(ring.keyCounts().reduce(0, +) == HashRing.allKeys)
   }
 
+  /// With the tokens and the cap that the documents advise, of members of one weight and of four.
+  @Test(arguments: [3, 10, 100, 1_000], [1, 4])
+  func theCapHoldsAtEverySize(members: Int, largestWeight: Int) throws {
+    let cap = try ShareCap(percent: 110)
+    let members = (0..<members).map { RingMember(id: "pod-\($0)", weight: 1 + $0 % largestWeight) }
+    let ring = try HashRing(members: members, tokensPerWeight: 256, shareCap: cap)
+    let limits = Self.limits(ring, cap)
+    #expect(zip(ring.keyCounts(), limits).allSatisfy { $0 <= $1 })
+    #expect(ring.keyCounts().reduce(0, +) == HashRing.allKeys)
+    // Without it somebody has more, so the cap was put to the test.
+    let plain = try HashRing(members: members, tokensPerWeight: 256)
+    #expect(members.count < 100 || zip(plain.keyCounts(), limits).contains { $0 > $1 })
+  }
+
   /// Whoever is passed over on the way from a key to its owner is full.
   @Test(arguments: seeds) func aKeyBelongsToTheFirstMemberAfterItThatWasNotFull(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)

@@ -143,6 +143,27 @@ final class BenchRun {
     }
   }
 
+  /// A push to every user, one after the other and as fast as it goes, and a note of how many sessions it reached.
+  func pushToAll() async throws {
+    var plan = try await plan(seed: options.seed)
+    plan.isInTurn = true
+    plan.options.rate = 0
+    let (users, driver) = (plan.users, PushDriver(plan))
+    progress("a push to each of \(users) users")
+    try await load.all(LoadRequest(.measure))
+    let start = ContinuousClock.now
+    let running = Task { try await driver.run() }
+    let limit = start.advanced(by: .seconds(60 + users / 200))
+    while driver.soFar.pushes < users, ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(50)) }
+    let seconds = start.duration(to: .now) / .seconds(1)
+    driver.stop()
+    try await running.value
+    // What was reported as delivered is on its way.
+    try await Task.sleep(for: .milliseconds(500))
+    let arrived = try await load.receipts().sessions.prefix(users).reduce(0) { $0 + $1.nonzeroBitCount }
+    note("First a push to every user, in \(short(seconds)) s: \(arrived) of \(options.sessions) sessions received it.")
+  }
+
   func plan(seed: UInt64) async throws -> PushDriver.Plan {
     let users = max(1, options.sessions / options.sessionsPerUser)
     return .init(

@@ -105,6 +105,7 @@ enum BenchWorkload: String, CaseIterable, Sendable {
     }
     try await run.connect()
     try await warmUp(run)
+    if run.options.mode == .stream { try await run.pushToAll() }
     for repetition in 0..<run.options.repetitions {
       let victim = local.pods[repetition % run.options.pods]
       try await run.measurePushes(

@@ -17,6 +17,8 @@ final class PushDriver: Sendable {
     var users: Int
     var options: BenchOptions.PushSettings
     var seed: UInt64
+    /// To one user after the other, from the first, instead of to anybody.
+    var isInTurn = false
     /// For `--mode deliver`.
     var pods: [PodPart] = []
   }
@@ -64,8 +66,8 @@ final class PushDriver: Sendable {
 
   /// The next push: its number, user, due time and request.
   private func next(_ random: inout SplitMix, due: UInt64) -> (number: Int, request: Pushring_V1_PushRequest) {
-    let user = choose.user(random.unit())
     let number = nextNumber()
+    let user = plan.isInTurn ? number % plan.users : choose.user(random.unit())
     var request = Pushring_V1_PushRequest()
     request.userID = LoadPlan.userName(user)
     request.payload = Data(

@@ -5,6 +5,7 @@ Tests/EndToEnd/test_attacks.py asserts how each ends, Benchmarks/edge/attack rep
 
 from __future__ import annotations
 
+import itertools
 import socket
 import time
 from typing import Callable
@@ -27,6 +28,7 @@ from .http2 import (
     window_update,
 )
 
+_numbers = itertools.count()
 # More than the server allows at once, by default: six for each call that a connection may have open.
 MANY = 7_000
 
@@ -126,6 +128,25 @@ def hellos(address: str, seconds: float) -> tuple[int, Connection]:
     return welcomed, connection
 
 
+def a_hello(address: str) -> None:
+    """A session of its own, and gone."""
+    connection = Connection(address)
+    try:
+        connection.open_session(f"once-{next(_numbers)}")
+    finally:
+        connection.close()
+
+
+def never_reads(address: str) -> Connection:
+    """A session that asks, and whose window never opens: what it is answered waits."""
+    connection = Connection(address, initial_window_size=100).open_session(f"never-{next(_numbers)}")
+    connection.send(settings(initial_window_size=0))
+    ping = client_frame(ping=sessions_pb2.Ping(nonce=0))
+    for _ in range(9):
+        connection.send(data(1, ping * 100))
+    return connection
+
+
 # Slowness: what is sent at first, and then a byte at a time of what would follow. None: nothing is read either.
 
 _GREETED = PREFACE + settings() + SETTINGS_ACKNOWLEDGED
@@ -138,6 +159,11 @@ SLOW: dict[str, tuple[bytes, bytes]] = {
     "half a frame": (_GREETED + headers(1) + raw_frame(0, 0, 1, b"a" * 1_000)[:20], b"a" * 900),
     "half a header block": (_GREETED + headers(1, b"\x83", flags=0), raw_frame(9, 0, 1, b"\x86") * 50),
     "no call": (_GREETED, b""),
+}
+# These lose the call, and keep the connection.
+SLOW_CALLS = {
+    "a call without Hello": (_GREETED + headers(1), b""),
+    "half a message": (_GREETED + headers(1) + data(1, b"\0\0\0\4\0"), data(1, b"a") * 90),
 }
 
 

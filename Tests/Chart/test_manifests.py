@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import yaml
-from chart import helm
+from chart import helm, schemas
 from chart.manifests import environment, find, kinds, of_kind, own_containers, pod_templates
 
 VALUES = helm.value_files()
@@ -123,6 +123,28 @@ def test_names_are_the_release_s_and_short_enough_for_labels():
     long = helm.template(fullnameOverride=f'"{"a" * 40}"')
     for each in long:
         assert len(each["metadata"]["name"]) <= 52, each["metadata"]["name"]
+
+
+@pytest.mark.parametrize("name, override", [("true", ""), ("on", ""), ("null", ""), ("2024", "push"), ("1e3", "no")])
+def test_a_name_is_text_also_where_yaml_would_read_something_else(name, override):
+    for values in ("production", "gateway-header", "default"):
+        settings = {"fullnameOverride": json.dumps(override), "nameOverride": json.dumps(name), "exposure.gateway.headerName": json.dumps(name)}
+        text = helm.helm("helm3", "template", name, str(helm.CHART), *helm.flags(values, settings))
+        documents = [each for each in yaml.safe_load_all(text) if each]
+        assert schemas.problems(documents, helm.NEWEST) == []
+        assert find(documents, "StatefulSet", override or name)
+        # Kubernetes' schemas know no custom resources.
+        for each in documents:
+            labels = [each["metadata"]["labels"], *every(each, "matchLabels")]
+            assert {type(text) for found in labels for text in found.values()} == {str}, each
+            assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == each["metadata"]["labels"]["app.kubernetes.io/name"] == name
+            assert {type(found) for found in every(each, "name")} == {str}, each
+
+
+@pytest.mark.parametrize("metric", ["on", "custom.googleapis.com|pushring{a, b}", "2024"])
+def test_the_metric_s_name_is_taken_as_it_is(metric):
+    scaler = find(helm.template("production", sessionManager__autoscaling__metric=json.dumps(metric)), "HorizontalPodAutoscaler", "push")
+    assert scaler["spec"]["metrics"][0]["pods"]["metric"] == {"name": metric}
 
 
 def test_a_subchart_has_names_of_its_own(tmp_path):

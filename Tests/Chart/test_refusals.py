@@ -190,6 +190,8 @@ MALFORMED = {
     "more than all Senders": ({"sender__podDisruptionBudget__maxUnavailable": '"150%"'}, "maxUnavailable"),
     "fewer than none": ({"sender__podDisruptionBudget__maxUnavailable": "-1"}, "maxUnavailable"),
     "a misspelt alert": ({"metrics__prometheusRule__disabled": '["PushRingStray"]'}, "PushRingStray"),
+    "a name that is no label": ({"nameOverride": '"push: ring"'}, "nameOverride"),
+    "a name that is no name in DNS": ({"fullnameOverride": '"push.ring"'}, "fullnameOverride"),
     "more weight than there is": ({"sessionManager__config__weight": "101"}, "weight"),
 }
 

@@ -27,8 +27,8 @@
      Arguments: a list of the root context and the component. */}}
 {{- define "pushring.selector" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "pushring.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ include "pushring.name" $root | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 

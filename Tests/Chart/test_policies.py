@@ -5,7 +5,7 @@ import itertools
 import pytest
 from chart import helm
 from chart.flows import Network, Peer
-from chart.manifests import find, pod_templates
+from chart.manifests import find, of_kind, pod_templates
 
 CLIENTS, PEERS, POD_ADMIN, PUSHES, SENDER_ADMIN, REDIS, DNS = 7400, 7401, 7402, 7410, 7412, 6379, 53
 PORTS = [CLIENTS, PEERS, POD_ADMIN, PUSHES, SENDER_ADMIN, REDIS, 6380, DNS, 443]
@@ -99,6 +99,20 @@ def test_a_redis_of_the_release_admits_its_cluster_and_calls_nobody():
     documents = helm.template()
     assert {flow for flow in flows(documents) if flow[0] == "redis"} == set()
     assert find(documents, "NetworkPolicy", "push-redis")["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+@pytest.mark.parametrize("values", [each for each in helm.value_files() if each != "minimal"])
+def test_the_helm_test_stays_at_the_pods_that_it_reaches(values):
+    """Those of its release, by the Service; Locate may name a pod of another one, or an address for clients outside."""
+    documents = helm.template(values)
+    [test] = of_kind(documents, "Pod")
+    receive = next(each for each in test["spec"]["containers"] if each["name"] == "receive")
+    assert "--stay" in receive["args"]
+    endpoint = receive["args"][receive["args"].index("--endpoint") + 1]
+    assert endpoint.partition(":")[0] in [each["metadata"]["name"] for each in of_kind(documents, "Service")]
+    if values in ("default", "zone"):
+        found = {flow for flow in flows(documents) if flow[0] == "test"}
+        assert ("test", "pod", CLIENTS) in found and ("test", "pod of another zone", CLIENTS) not in found
 
 
 def test_without_policies_everything_gets_through():

@@ -282,6 +282,14 @@ def test_notes_warn_of_a_balancer_whose_clients_are_told_other_addresses(release
 
 def test_notes_remind_of_an_exposure_that_is_still_kept(release):
     words = "The Services and routes of exposure.mode perPod stay until you take exposure.previous away"
+def test_notes_warn_of_zones_that_would_be_clusters_of_their_own(release):
+    words = "With\na release for each zone each would be a cluster of its own"
+    assert words in notes(release, "default", sessionManager__zone__name='"eu-1a"')
+    for values in ("default", "zone"):
+        release.run("uninstall", "push")
+        assert words not in notes(release, values)
+
+
     assert words in notes(release, "changing-exposure")
     release.run("uninstall", "push")
     assert "exposure.previous" not in notes(release, "per-pod")

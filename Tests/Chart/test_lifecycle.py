@@ -21,7 +21,9 @@ def release(request):
 
 
 SCALED = (("StatefulSet", "push"), ("Deployment", "push-sender"))
-AUTOSCALING = {"sessionManager__autoscaling__enabled": "true", "sender__autoscaling__enabled": "true"}
+AUTOSCALING = {
+    "sessionManager__autoscaling__enabled": "true", "sender__autoscaling__enabled": "true", "networkPolicy__metrics": '[{"podSelector": {}}]',
+}
 
 
 class Release:
@@ -280,8 +282,6 @@ def test_notes_warn_of_a_balancer_whose_clients_are_told_other_addresses(release
     assert "clients are then told" not in notes(release, "single-address")
 
 
-def test_notes_remind_of_an_exposure_that_is_still_kept(release):
-    words = "The Services and routes of exposure.mode perPod stay until you take exposure.previous away"
 def test_notes_warn_of_zones_that_would_be_clusters_of_their_own(release):
     words = "With\na release for each zone each would be a cluster of its own"
     assert words in notes(release, "default", sessionManager__zone__name='"eu-1a"')
@@ -290,6 +290,8 @@ def test_notes_warn_of_zones_that_would_be_clusters_of_their_own(release):
         assert words not in notes(release, values)
 
 
+def test_notes_remind_of_an_exposure_that_is_still_kept(release):
+    words = "The Services and routes of exposure.mode perPod stay until you take exposure.previous away"
     assert words in notes(release, "changing-exposure")
     release.run("uninstall", "push")
     assert "exposure.previous" not in notes(release, "per-pod")

@@ -143,6 +143,9 @@ COMBINATIONS = {
     "metrics behind a policy": (
         {"metrics__podMonitor__enabled": "true"}, "Prometheus could not reach the pods", "Say where it runs"
     ),
+    "autoscaling behind a policy": (
+        {"sessionManager__autoscaling__enabled": "true"}, "nobody could read how many sessions pods have", "Say where that runs which reads it"
+    ),
     "fewer than the least": (
         {"sender__autoscaling": '{"enabled": true, "minReplicas": 5, "maxReplicas": 4}'},
         "sender.autoscaling.minReplicas (5) is above maxReplicas (4)", "raise the second",
@@ -166,6 +169,35 @@ def test_refuses(name, major):
 def test_all_that_is_wrong_is_told_at_once():
     told = helm.refusal(**NO_REDIS, cluster__renewalInterval='"2s"')
     assert "there is no Redis" in told and "half of cluster.lease" in told
+
+
+@pytest.mark.parametrize(
+    "settings, of_pods, of_senders",
+    [
+        ({"networkPolicy__metrics": '[{"podSelector": {}}]'}, True, True),
+        ({"networkPolicy__enabled": "false"}, True, True),
+        ({"networkPolicy__extraIngress": '[{"from": [{"podSelector": {}}]}]'}, True, True),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"port": "admin"}]}]'}, True, True),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"protocol": "TCP"}]}]'}, True, True),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"port": 7402}]}, {"ports": [{"port": 7412}]}]'}, True, True),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"port": 7400, "endPort": 7402}]}]'}, True, False),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"port": 7000, "endPort": 8000}]}]'}, True, True),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"port": 7402}]}]'}, True, False),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"port": 7412}]}]'}, False, True),
+        ({"networkPolicy__extraIngress": '[{"ports": [{"port": 9999}, {"port": "clients"}]}]'}, False, False),
+    ],
+)
+def test_metrics_may_be_admitted_by_rules_of_the_user_s(settings, of_pods, of_senders):
+    for needing, words, fits in (
+        ({"sessionManager__autoscaling__enabled": "true"}, "nobody could read how many sessions", of_pods),
+        ({"metrics__podMonitor__enabled": "true"}, "Prometheus could not reach the pods", of_pods and of_senders),
+    ):
+        if fits:
+            helm.template(**settings, **needing)
+        else:
+            assert words in helm.refusal(**settings, **needing)
+    # Senders are counted by their CPU, which the kubelet knows.
+    helm.template(**settings, sender__autoscaling__enabled="true")
 
 
 # Values that the schema does not take: what Helm says has to name the value.

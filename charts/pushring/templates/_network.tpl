@@ -28,6 +28,25 @@
 {{- end }}
 {{- end -}}
 
+{{/* Whether somebody may read the metrics at an administration port: who is in networkPolicy.metrics, or by a rule of the user's.
+     Arguments: the root context, and the port. */}}
+{{- define "pushring.admitsMetrics" -}}
+{{- $wanted := index . 1 -}}
+{{- with (index . 0).Values.networkPolicy -}}
+{{- if or (not .enabled) .metrics -}}
+yes
+{{- else -}}
+{{- range $rule := .extraIngress -}}
+{{- range default (list dict) $rule.ports -}}
+{{- $first := include "pushring.text" (default $wanted .port) -}}
+{{- $last := include "pushring.text" (default $first .endPort) -}}
+{{- if or (eq $first "admin") (and (le (int64 $first) $wanted) (ge (int64 $last) $wanted)) -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The port in the external Redis' URL, or that of a URL without one. */}}
 {{- define "pushring.redisPort" -}}
 {{- $place := regexFind "//[^/]*" (default "" .Values.redis.external.url) -}}

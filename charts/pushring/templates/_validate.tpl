@@ -198,8 +198,13 @@
 {{- $problems = append $problems "sessionManager.config.homingRate is above 0 and clients reach all pods by exposure.single.address: sessions that are sent home would end up anywhere, and be sent again, for ever. Make it 0, or leave it out, or use another exposure.mode" -}}
 {{- end -}}
 {{- $metrics := .Values.metrics -}}
-{{- if and .Values.networkPolicy.enabled (or $metrics.podMonitor.enabled $metrics.prometheusRule.enabled) (not .Values.networkPolicy.metrics) -}}
-{{- $problems = append $problems "metrics.podMonitor.enabled or metrics.prometheusRule.enabled is true and networkPolicy.metrics is empty: Prometheus could not reach the pods. Say where it runs, for example [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
+{{- $example := "for example [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
+{{- $isAdmitted := include "pushring.admitsMetrics" (list . 7402) -}}
+{{- if and (or $metrics.podMonitor.enabled $metrics.prometheusRule.enabled) (not (and $isAdmitted (include "pushring.admitsMetrics" (list . 7412)))) -}}
+{{- $problems = append $problems (printf "metrics.podMonitor.enabled or metrics.prometheusRule.enabled is true and networkPolicy.metrics is empty: Prometheus could not reach the pods. Say where it runs, %s" $example) -}}
+{{- end -}}
+{{- if and .Values.sessionManager.autoscaling.enabled (not $isAdmitted) -}}
+{{- $problems = append $problems (printf "sessionManager.autoscaling.enabled is true and networkPolicy.metrics is empty: nobody could read how many sessions pods have, and there would never be more pods. Say where that runs which reads it, %s" $example) -}}
 {{- end -}}
 {{- toJson $problems -}}
 {{- end -}}

@@ -278,6 +278,31 @@ def test_pods_that_autoscaling_counts_are_not_counted_by_an_upgrade():
     assert scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"] >= 600
 
 
+def test_the_test_s_pod_goes_where_it_is_told():
+    [pod] = of_kind(helm.template("extensions"), "Pod")
+    spec = pod["spec"]
+    assert spec["nodeSelector"] == {"disk": "ssd"} and spec["tolerations"] == [{"key": "push", "operator": "Exists"}]
+    assert spec["priorityClassName"] == "push" and "nodeAffinity" in spec["affinity"]
+    assert {"sidecar.istio.io/inject": "false", "team": "push"}.items() <= pod["metadata"]["labels"].items()
+    # It stays a test.
+    assert pod["metadata"]["annotations"] == {
+        "example.com/note": "yes", "example.com/owner": "push", "helm.sh/hook": "test", "helm.sh/hook-delete-policy": "before-hook-creation",
+    }
+    [plain] = of_kind(helm.template(), "Pod")
+    assert not {"nodeSelector", "tolerations", "priorityClassName", "affinity", "topologySpreadConstraints"} & set(plain["spec"])
+
+
+@pytest.mark.parametrize("part, kind, name", [("sessionManager", "StatefulSet", "push"), ("sender", "Deployment", "push-sender"), ("redis__bundled", "StatefulSet", "push-redis")])
+def test_a_workload_goes_where_it_is_told(part, kind, name):
+    given = {
+        "nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "push", "operator": "Exists"}], "priorityClassName": "push",
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+    }
+    documents = helm.template(**{f"{part}__{key}": json.dumps(value) for key, value in given.items()})
+    spec = find(documents, kind, name)["spec"]["template"]["spec"]
+    assert {key: spec.get(key) for key in given} == given
+
+
 # Where clients and pods reach a pod
 
 

@@ -63,6 +63,10 @@ COMBINATIONS = {
         {"sender__podAnnotations": '{"checksum/redis-url": "1"}'}, "sender.podAnnotations has checksum/redis-url", "leave it out"
     ),
     "everything a hook": ({"commonAnnotations": '{"helm.sh/hook": "test"}'}, "commonAnnotations has helm.sh/hook", "leave it out"),
+    "a test of another release": (
+        {"tests__podLabels": '{"app.kubernetes.io/instance": "mine"}'}, "tests.podLabels has app.kubernetes.io/instance", "leave it out"
+    ),
+    "a test that is none": ({"tests__podAnnotations": '{"helm.sh/hook": "pre-install"}'}, "tests.podAnnotations has helm.sh/hook", "leave it out"),
     "alerts all as bad": (
         {"metrics__prometheusRule__alertLabels": '{"severity": "page"}'}, "metrics.prometheusRule.alertLabels has severity", "leave it out"
     ),

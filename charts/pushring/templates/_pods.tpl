@@ -14,12 +14,10 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* Arguments: the root context, the part's values, its component, and what its node has to be. */}}
-{{- define "pushring.scheduling" -}}
-{{- $root := index . 0 -}}
-{{- $part := index . 1 -}}
-{{- $component := index . 2 -}}
-{{- with merge (dict) (default (dict) $part.nodeSelector) (index . 3) }}
+{{/* Where a pod may run. Arguments: the part's values, and what its node has to be. */}}
+{{- define "pushring.placement" -}}
+{{- $part := index . 0 -}}
+{{- with merge (dict) (default (dict) $part.nodeSelector) (index . 1) }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -34,6 +32,14 @@ tolerations:
 {{- with $part.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
+{{- end -}}
+
+{{/* The same, and how pods are spread. Arguments: the root context, the part's values, its component, and what its node has to be. */}}
+{{- define "pushring.scheduling" -}}
+{{- $root := index . 0 -}}
+{{- $part := index . 1 -}}
+{{- $component := index . 2 -}}
+{{ include "pushring.placement" (list $part (index . 3)) }}
 topologySpreadConstraints:
 {{- if $part.topologySpreadConstraints }}
   {{- toYaml $part.topologySpreadConstraints | nindent 2 }}

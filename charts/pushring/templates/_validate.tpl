@@ -144,6 +144,8 @@
   (list "sender.podLabels" .Values.sender.podLabels $selected)
   (list "sender.podAnnotations" .Values.sender.podAnnotations $annotations)
   (list "redis.bundled.podLabels" .Values.redis.bundled.podLabels $selected)
+  (list "tests.podLabels" .Values.tests.podLabels $labels)
+  (list "tests.podAnnotations" .Values.tests.podAnnotations $annotations)
   (list "metrics.podMonitor.labels" $metrics.podMonitor.labels $labels)
   (list "metrics.prometheusRule.labels" $metrics.prometheusRule.labels $labels)
   (list "metrics.prometheusRule.alertLabels" $metrics.prometheusRule.alertLabels (list "severity"))

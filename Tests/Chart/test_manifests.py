@@ -348,6 +348,19 @@ def test_a_service_of_a_pod_has_the_names_that_pods_tell():
     }
 
 
+@pytest.mark.parametrize(
+    "written, told",
+    [
+        ("HOST", "push-1.push.example.com"), ("POD", "push-1"), ("HOST,POD.in.example.com", "push-1.push.example.com,push-1.in.example.com"),
+        ("https://HOST:443/POD-a", "https://push-1.push.example.com:443/push-1-a"), ('{"name": "POD"}', '{"name": "push-1"}'),
+        ("HOSTGROUP", "HOSTGROUP"), ("GHOST=HOST", "GHOST=push-1.push.example.com"), ("MY_POD/PODS", "MY_POD/PODS"), ("$1 host pod", "$1 host pod"),
+    ],
+)
+def test_in_annotations_of_a_pod_s_service_whole_words_stand_for_it(written, told):
+    documents = helm.template("per-pod", exposure__perPod__annotations=json.dumps({"example.com/a": written}))
+    assert find(documents, "Service", "push-1")["metadata"]["annotations"]["example.com/a"] == told
+
+
 def test_routes_lead_to_each_pod_by_host_name_or_by_header():
     for values, host, match in (("production", "push-2.push.example.com", None), ("gateway-header", "push.example.com", "push-2")):
         documents = helm.template(values)

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import yaml
 from chart import helm
 from chart.kubelet import Node
 from chart.manifests import find, matches, of_kind, pod_templates
@@ -57,9 +58,31 @@ def test_alerts_ask_for_series_that_there_are(exposed):
         check(rule["expr"], exposed)
 
 
+def dashboard_of(release: str = helm.RELEASE, namespace: str = helm.NAMESPACE) -> tuple[str, dict]:
+    """The name of its file, and what is in it."""
+    text = helm.helm("helm3", "template", release, str(helm.CHART), "--namespace", namespace, "--set", "metrics.grafanaDashboard.enabled=true")
+    config = find([each for each in yaml.safe_load_all(text) if each], "ConfigMap", f"{release}-dashboard")
+    [(file, written)] = config["data"].items()
+    return file, json.loads(written)
+
+
+def test_each_release_has_a_dashboard_of_its_own():
+    """Grafana would show one of two with the same uid, or the same title in a folder; its sidecar keeps one of two files of a name."""
+    places = [("push", "notices"), ("push", "orders"), ("push-b", "notices"), ("b", "notices-push"), ("p" * 40, "n" * 63)]
+    made = [dashboard_of(*each) for each in places]
+    for told in ([file for file, _ in made], [each["uid"] for _, each in made], [each["title"] for _, each in made]):
+        assert len(set(told)) == len(places)
+    for file, each in made:
+        assert re.fullmatch(r"[a-zA-Z0-9_-]{1,40}", each["uid"]) and file == f"{each['uid']}.json"
+    assert made[0][1]["title"] == "PushRing notices/push"
+    assert dashboard_of() == made[0]
+    # Nothing else is changed of the file, which can be imported as it is.
+    original = json.loads((helm.CHART / "dashboards" / "pushring.json").read_text())
+    assert original["uid"] == "pushring" and {**made[0][1], "uid": original["uid"], "title": original["title"]} == original
+
+
 def test_the_dashboard_asks_for_series_that_there_are(exposed):
-    config = find(helm.template(**MONITORED), "ConfigMap", "push-dashboard")
-    dashboard = json.loads(config["data"]["pushring.json"])
+    _, dashboard = dashboard_of()
     expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     assert len(expressions) >= len(dashboard["panels"]) >= 12
     for expression in expressions:

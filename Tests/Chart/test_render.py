@@ -6,10 +6,11 @@ from chart import helm, schemas
 from chart.manifests import environment, find, kinds
 
 
+@pytest.mark.parametrize("version", (helm.KUBERNETES[0], helm.NEWEST))
 @pytest.mark.parametrize("major", helm.MAJORS)
-def test_lint_is_strict_and_finds_nothing(major):
+def test_lint_is_strict_and_finds_nothing(major, version):
     for values in helm.value_files():
-        helm.helm(major, "lint", "--strict", "--quiet", str(helm.CHART), *helm.flags(values, {}))
+        helm.helm(major, "lint", "--strict", "--quiet", "--kube-version", version, str(helm.CHART), *helm.flags(values, {}))
 
 
 @pytest.mark.parametrize("major", helm.MAJORS)

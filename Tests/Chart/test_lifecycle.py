@@ -1,6 +1,7 @@
 """Install, upgrade and roll back, by both Helms, at an API server that remembers what it was told."""
 
 import base64
+import hashlib
 import re
 
 import pytest
@@ -65,6 +66,18 @@ class Release:
     def password(self) -> str:
         return base64.b64decode(self.api.find("Secret", "push-redis")["data"]["password"]).decode()
 
+    @password.setter
+    def password(self, text: str) -> None:
+        self.api.find("Secret", "push-redis")["data"]["password"] = base64.b64encode(text.encode()).decode()
+
+    def pods(self) -> dict[str, dict]:
+        """What each workload makes pods of: another one replaces them."""
+        return {name: self.api.find(kind, name)["spec"]["template"] for kind, name in (*SCALED, ("StatefulSet", "push-redis"))}
+
+    def checksums(self) -> set[str | None]:
+        """What the pods of all workloads have of the password."""
+        return {pod["metadata"].get("annotations", {}).get("checksum/redis-password") for pod in self.pods().values()}
+
 
 def test_the_password_is_kept_over_upgrades_and_rollbacks(release):
     release.install()
@@ -83,6 +96,49 @@ def test_a_secret_that_lost_its_password_gets_one(release):
     release.api.find("Secret", "push-redis")["data"] = {}
     release.upgrade()
     assert len(release.password) == 32
+
+
+def checksum(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
+def test_another_password_replaces_all_that_read_it_and_the_same_one_nothing(release):
+    release.install()
+    before = release.pods()
+    first = release.password
+    assert release.checksums() == {checksum(first)}
+    release.upgrade()
+    assert release.pods() == before
+    release.password = "of-my-own"
+    release.upgrade()
+    assert release.password == "of-my-own" and release.checksums() == {checksum("of-my-own")}
+    release.api.find("Secret", "push-redis")["data"] = {}
+    release.upgrade()
+    assert len(release.password) == 32 and release.checksums() == {checksum(release.password)}
+    # The Secret of that revision, and the pods with it.
+    release.run("rollback", "push", "1")
+    assert (release.password, release.pods()) == (first, before)
+
+
+def test_pods_without_a_checksum_are_not_replaced_to_have_one(release):
+    """Of a chart that wrote none, or of a release whose namespace was made with it."""
+    account = ("v1", "serviceaccounts", helm.NAMESPACE, "default")
+    kept = release.api.objects[account]
+    release.api.delete(account)
+    release.install()
+    before = release.pods()
+    assert release.checksums() == {None}
+    release.api.objects[account] = kept
+    release.upgrade()
+    assert release.pods() == before
+    release.api.find("Secret", "push-redis")["data"] = {}
+    release.upgrade()
+    assert release.checksums() == {checksum(release.password)}
+
+
+def test_a_password_of_the_user_s_has_no_checksum(release):
+    release.install("persistent-redis")
+    assert release.checksums() == {None}
 
 
 def test_settings_that_running_pods_would_be_refused_with_are_refused(release):

@@ -81,6 +81,14 @@ def test_a_password_is_made_and_is_never_the_same():
     assert len(passwords) == 2
 
 
+@pytest.mark.parametrize("major", helm.MAJORS)
+def test_without_a_cluster_a_password_replaces_no_pods(major):
+    """Each rendering makes another, and nobody knows which is applied."""
+    one, other = (rendered(major, "push", helm.CHART) for _ in range(2))
+    assert find(one, "Secret", "push-redis") != find(other, "Secret", "push-redis")
+    assert list(pod_templates(one)) == list(pod_templates(other))
+
+
 # Ports, names, labels
 
 

@@ -62,6 +62,9 @@ COMBINATIONS = {
     "an annotation that replaces pods": (
         {"sender__podAnnotations": '{"checksum/redis-url": "1"}'}, "sender.podAnnotations has checksum/redis-url", "leave it out"
     ),
+    "an annotation that replaces Redis": (
+        {"redis__bundled__podAnnotations": '{"checksum/redis-password": "1"}'}, "redis.bundled.podAnnotations has checksum/redis-password", "leave it out"
+    ),
     "everything a hook": ({"commonAnnotations": '{"helm.sh/hook": "test"}'}, "commonAnnotations has helm.sh/hook", "leave it out"),
     "a test of another release": (
         {"tests__podLabels": '{"app.kubernetes.io/instance": "mine"}'}, "tests.podLabels has app.kubernetes.io/instance", "leave it out"

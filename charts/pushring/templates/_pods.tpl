@@ -205,12 +205,16 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{/* Of the pod template: a change of the URL in values replaces the pods, which read it when they start. */}}
+{{/* Of the pod template: a change of the URL in values, or of the password that the chart made, replaces the pods, which read it when they
+     start. */}}
 {{- define "pushring.podAnnotations" -}}
 {{- $root := index . 0 -}}
 {{- $own := dict -}}
 {{- with $root.Values.redis.external.url -}}
 {{- $_ := set $own "checksum/redis-url" (sha256sum .) -}}
+{{- end -}}
+{{- with include "pushring.passwordChecksum" $root -}}
+{{- $_ := set $own "checksum/redis-password" . -}}
 {{- end -}}
 {{- include "pushring.annotations" (list $root (merge $own (default (dict) (index . 1).podAnnotations))) -}}
 {{- end -}}

@@ -135,7 +135,7 @@
 {{- $metrics := .Values.metrics -}}
 {{- $selected := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "pushring/cluster" -}}
 {{- $labels := concat $selected (list "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart") -}}
-{{- $annotations := list "pushring/cluster-settings" "checksum/redis-url" "helm.sh/hook" "helm.sh/hook-delete-policy" -}}
+{{- $annotations := list "pushring/cluster-settings" "checksum/redis-url" "checksum/redis-password" "helm.sh/hook" "helm.sh/hook-delete-policy" -}}
 {{- range $extension := list
   (list "commonLabels" .Values.commonLabels $labels)
   (list "commonAnnotations" .Values.commonAnnotations $annotations)
@@ -144,6 +144,7 @@
   (list "sender.podLabels" .Values.sender.podLabels $selected)
   (list "sender.podAnnotations" .Values.sender.podAnnotations $annotations)
   (list "redis.bundled.podLabels" .Values.redis.bundled.podLabels $selected)
+  (list "redis.bundled.podAnnotations" .Values.redis.bundled.podAnnotations $annotations)
   (list "tests.podLabels" .Values.tests.podLabels $labels)
   (list "tests.podAnnotations" .Values.tests.podAnnotations $annotations)
   (list "metrics.podMonitor.labels" $metrics.podMonitor.labels $labels)

@@ -211,6 +211,38 @@ replicas: {{ $least }}
 {{- end -}}
 {{- end -}}
 
+{{/* What the chart's own Secret has for the bundled Redis, in base64, or nothing. */}}
+{{- define "pushring.knownPassword" -}}
+{{- with lookup "v1" "Secret" .Release.Namespace (include "pushring.redisSecret" .) -}}
+{{- get (default dict .data) $.Values.redis.bundled.auth.existingSecret.key -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The bundled Redis' password where the chart makes it, in base64. Made once, and then read from the cluster: another would lock pods out
+     that run. Several templates ask for it, so a new one is noted in what lasts as long as the rendering, and is not kept with the release
+     as values may be. */}}
+{{- define "pushring.password" -}}
+{{- $note := printf "password of %s" (include "pushring.fullname" .) -}}
+{{- if not (hasKey .Release $note) -}}
+{{- $_ := set .Release $note (default (randAlphaNum 32 | b64enc) (include "pushring.knownPassword" .)) -}}
+{{- end -}}
+{{- get .Release $note -}}
+{{- end -}}
+
+{{/* Of that password, for the pods that read it when they start; or nothing. So where Helm reaches no cluster, since each rendering makes
+     another (see pushring.replicas); and for pods that run without it: as long as their password stays it is no reason to replace them. */}}
+{{- define "pushring.passwordChecksum" -}}
+{{- $bundled := .Values.redis.bundled -}}
+{{- if and $bundled.enabled (not $bundled.auth.existingSecret.name) (lookup "v1" "ServiceAccount" .Release.Namespace "default") -}}
+{{- $runs := lookup "apps/v1" "StatefulSet" .Release.Namespace (printf "%s-redis" (include "pushring.fullname" .)) -}}
+{{- $isTold := false -}}
+{{- with $runs -}}{{- $isTold = hasKey (default dict .spec.template.metadata.annotations) "checksum/redis-password" -}}{{- end -}}
+{{- if or (not $runs) $isTold (not (include "pushring.knownPassword" .)) -}}
+{{- include "pushring.password" . | b64dec | sha256sum -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "pushring.redisURLSecret" -}}
 {{- default (printf "%s-redis-url" (include "pushring.fullname" .)) .Values.redis.external.existingSecret.name -}}
 {{- end -}}

@@ -123,7 +123,8 @@ def test_other_releases_troubles_are_theirs(tmp_path):
 
 
 def test_prometheus_takes_what_the_dashboard_asks(tmp_path):
-    dashboard = json.loads(find(helm.template(**MONITORED), "ConfigMap", "push-dashboard")["data"]["pushring.json"])
+    [text] = find(helm.template(**MONITORED), "ConfigMap", "push-dashboard")["data"].values()
+    dashboard = json.loads(text)
     expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     assert len(expressions) > 12
     prometheus.check([each.replace("$__rate_interval", "1m") for each in expressions], tmp_path)

@@ -10,9 +10,8 @@ public struct ScaleLimit: Codable, Hashable, Sendable {
 }
 
 extension ScaleLimit {
-  /// Tokens that a ring may have (`HashRing`), at a weight of 1 and the default number.
-  private static let mostTokens = 16_777_216.0
-  private static let tokensPerPod = 256.0
+  /// Of a ring (`HashRing`), whose owners' numbers have 16 bits.
+  private static let mostMembers = 65_535.0
   /// In seconds: what a user of the cluster would still call quick, and the default grace.
   private static let quick = 1.0
   private static let grace = 60.0
@@ -35,7 +34,7 @@ extension ScaleLimit {
         name: "a third registers again", value: load.secondsToRegisterAThird, limit: grace, unit: "s"),
       ScaleLimit(name: "all records written again", value: load.secondsToRestoreAll, limit: grace, unit: "s"),
       ScaleLimit(name: "pod: a ring for a new view", value: viewBuildSeconds, limit: quick, unit: "s"),
-      ScaleLimit(name: "ring: tokens", value: Double(load.pods) * tokensPerPod, limit: mostTokens, unit: ""),
+      ScaleLimit(name: "ring: members", value: Double(load.pods), limit: mostMembers, unit: ""),
     ]
   }
 

@@ -237,7 +237,7 @@ final class BenchRun {
     note("The hypervisor took CPU time from this machine meanwhile: part of the longest latencies is its")
   }
 
-  /// Of the machine's CPU time. Below, no figure was seen to suffer.
+  /// Of the machine's CPU time: from about there on the p99 at 20,000 pushes a second was several times as long (Docs/edge.md).
   private static let notableSteal = 0.01
 
   func mark(_ start: ContinuousClock.Instant, _ text: String) {
